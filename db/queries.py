@@ -1,0 +1,218 @@
+"""Reads that are more than one row by its key: dataclasses and DataFrames, never live rows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from db.tables import (
+    CriterionRow,
+    HumanScoreRow,
+    Learner,
+    MachineScore,
+    Response,
+    ResponseFlag,
+    SectionMember,
+    TaskVersion,
+    Upload,
+    User,
+)
+from scoring.domain import HumanScore, HumanScoreKind
+
+
+def members_by_identifier(session: Session, section_id: int) -> dict[str, int]:
+    """Learner ids of a section by the identifier that its files use."""
+    rows = session.execute(
+        select(SectionMember.identifier, SectionMember.learner_id).where(
+            SectionMember.section_id == section_id
+        )
+    )
+    return dict(rows.tuples().all())
+
+
+def earlier_attempts(session: Session, section_id: int, task_id: int) -> dict[int, int]:
+    """How often each learner of a section has answered a task so far, in any version of it."""
+    rows = session.execute(
+        select(Response.learner_id, func.max(Response.attempt))
+        .join(Upload, Upload.id == Response.upload_id)
+        .join(TaskVersion, TaskVersion.id == Upload.task_version_id)
+        .where(Upload.section_id == section_id, TaskVersion.task_id == task_id)
+        .group_by(Response.learner_id)
+    )
+    return dict(rows.tuples().all())
+
+
+def unscored_count(session: Session, upload_id: str, student_version_id: int | None) -> int:
+    """How many non-blank responses of an upload a student version has not scored; `None`: all of them."""
+    query = select(func.count()).select_from(Response).where(Response.upload_id == upload_id, *_scorable())
+    if student_version_id is not None:
+        query = query.where(~_scored_by(student_version_id).exists())
+    return session.scalar(query) or 0
+
+
+def next_unscored(
+    session: Session,
+    upload_id: str,
+    student_version_id: int,
+    job_id: str,
+    *,
+    again: bool,
+    after: int,
+    limit: int,
+) -> list[tuple[int, str]]:
+    """The next responses, id and text, that a job has to score; blanks are left to people.
+
+    Args:
+        session: A session for reading.
+        upload_id: The upload.
+        student_version_id: The student that scores.
+        job_id: The job; with `again`, what another job scored is scored once more.
+        again: Whether scores of this version that exist are made anew.
+        after: Only responses with a greater id.
+        limit: At most so many.
+    """
+    done = _scored_by(student_version_id)
+    if again:
+        done = done.where(MachineScore.job_id == job_id)
+    rows = session.execute(
+        select(Response.id, Response.text)
+        .where(Response.upload_id == upload_id, Response.id > after, *_scorable(), ~done.exists())
+        .order_by(Response.id)
+        .limit(limit)
+    )
+    return list(rows.tuples().all())
+
+
+def _scorable() -> tuple[Any, ...]:
+    blank = select(ResponseFlag.id).where(
+        ResponseFlag.response_id == Response.id, ResponseFlag.kind == "blank"
+    )
+    return (~blank.exists(),)
+
+
+def _scored_by(student_version_id: int) -> Any:
+    return (
+        select(MachineScore.id)
+        .where(MachineScore.response_id == Response.id, MachineScore.student_version_id == student_version_id)
+        .correlate(Response)
+    )
+
+
+def criterion_ids(session: Session, task_version_id: int) -> dict[str, int]:
+    """Row ids of a task version's criteria by criterion key, in rubric order."""
+    rows = session.execute(
+        select(CriterionRow.key, CriterionRow.id)
+        .where(CriterionRow.task_version_id == task_version_id)
+        .order_by(CriterionRow.position)
+    )
+    return dict(rows.tuples().all())
+
+
+def upload_stamp(session: Session, upload_id: str) -> tuple[str, int, int]:
+    """The job at work, how far it is, and the count of decisions: changes whenever a score of the upload does."""
+    job_id, scored = session.execute(select(Upload.job_id, Upload.scored).where(Upload.id == upload_id)).one()
+    revisions = session.scalar(select(func.sum(Response.revision)).where(Response.upload_id == upload_id))
+    return job_id, scored, revisions or 0
+
+
+def responses_frame(session: Session, upload_id: str) -> pd.DataFrame:
+    """Responses of an upload: response_id, row, learner, name, attempt, text, revision, flags (space-joined)."""
+    rows = session.execute(
+        select(
+            Response.id,
+            Response.row_number,
+            SectionMember.identifier,
+            Learner.name,
+            Response.attempt,
+            Response.text,
+            Response.revision,
+        )
+        .join(Upload, Upload.id == Response.upload_id)
+        .join(Learner, Learner.id == Response.learner_id)
+        .outerjoin(
+            SectionMember,
+            (SectionMember.learner_id == Response.learner_id)
+            & (SectionMember.section_id == Upload.section_id),
+        )
+        .where(Response.upload_id == upload_id)
+        .order_by(Response.row_number)
+    ).all()
+    columns = ["response_id", "row", "learner", "name", "attempt", "text", "revision"]
+    frame = pd.DataFrame([tuple(row) for row in rows], columns=columns)
+    flags: dict[int, list[str]] = defaultdict(list)
+    for response_id, kind in session.execute(
+        select(ResponseFlag.response_id, ResponseFlag.kind)
+        .join(Response, Response.id == ResponseFlag.response_id)
+        .where(Response.upload_id == upload_id)
+        .order_by(ResponseFlag.kind)
+    ):
+        flags[response_id].append(kind)
+    frame["flags"] = [" ".join(flags.get(response_id, ())) for response_id in frame["response_id"]]
+    return frame
+
+
+def machine_frame(session: Session, upload_id: str) -> pd.DataFrame:
+    """The newest machine score per response and criterion.
+
+    Columns: response_id, criterion, level, expected, probabilities (list), student_version_id. Newest is by time of scoring.
+    """
+    rows = session.execute(
+        select(
+            MachineScore.response_id,
+            CriterionRow.key,
+            MachineScore.level,
+            MachineScore.expected,
+            MachineScore.probabilities,
+            MachineScore.student_version_id,
+        )
+        .join(Response, Response.id == MachineScore.response_id)
+        .join(CriterionRow, CriterionRow.id == MachineScore.criterion_id)
+        .where(Response.upload_id == upload_id)
+        .order_by(MachineScore.created_at, MachineScore.id)
+    ).all()
+    columns = ["response_id", "criterion", "level", "expected", "probabilities", "student_version_id"]
+    frame = pd.DataFrame([tuple(row) for row in rows], columns=columns)
+    return frame.drop_duplicates(["response_id", "criterion"], keep="last", ignore_index=True)
+
+
+def human_scores(
+    session: Session, response_ids: Iterable[int] | None = None, upload_id: str = ""
+) -> dict[tuple[int, str], list[HumanScore]]:
+    """Human scores by (response, criterion key), oldest first, of some responses or of a whole upload."""
+    query = (
+        select(HumanScoreRow, CriterionRow.key)
+        .join(CriterionRow, CriterionRow.id == HumanScoreRow.criterion_id)
+        .order_by(HumanScoreRow.id)
+    )
+    if upload_id:
+        query = query.join(Response, Response.id == HumanScoreRow.response_id).where(
+            Response.upload_id == upload_id
+        )
+    else:
+        query = query.where(HumanScoreRow.response_id.in_(list(response_ids or ())))
+    scores: dict[tuple[int, str], list[HumanScore]] = defaultdict(list)
+    for row, key in session.execute(query):
+        scores[row.response_id, key].append(
+            HumanScore(
+                id=row.id,
+                criterion_id=key,
+                kind=HumanScoreKind(row.kind),
+                level=row.level,
+                rater_id=row.rater_id,
+                created_at=row.created_at,
+                reason=row.reason,
+                retracts_id=row.retracts_id,
+            )
+        )
+    return scores
+
+
+def user_names(session: Session, user_ids: Iterable[int]) -> dict[int, str]:
+    """Names of people by id."""
+    rows = session.execute(select(User.id, User.name).where(User.id.in_(set(user_ids))))
+    return dict(rows.tuples().all())

@@ -1,0 +1,141 @@
+"""Accounts: add a person, hand over a first password, change a role, switch an account off and on."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.admin.times import ago
+from pages.components.frame import empty_state, heading, told_plainly
+from pages.components.session import Key, current_actor, remember_notice, services
+from scoring.domain import Role
+from scoring.services.accounts import Person
+from scoring.services.actors import Actor
+
+PER_PAGE = 20
+ROLES = {
+    Role.EDUCATOR: "Educator: uploads, reviews and exports their own sections",
+    Role.ADMINISTRATOR: "Administrator: sees every section and these administration screens as well",
+}
+
+
+def password_to_hand_over(name: str, email: str, password: str) -> None:
+    """The first password with what to do about it; it can't be shown again."""
+    st.markdown(f"First password for **{name}**, who signs in as **{email}**:")
+    st.code(password, language=None)
+    st.markdown(
+        "Copy it now: it is shown only this once. Hand it over in person or by phone rather than by e-mail. "
+        f"{name} is asked to choose a password of their own at the first sign-in."
+    )
+    if st.button("Done, I have copied it", key="password-done", type="primary"):
+        st.rerun()
+
+
+@st.dialog("Account made", dismissible=False, icon=":material/key:")
+def show_first_password(person: Person, password: str) -> None:
+    """After adding somebody."""
+    password_to_hand_over(person.name, person.email, password)
+
+
+@st.dialog("New password", dismissible=False, icon=":material/key:")
+def reset_password(actor: Actor, person: Person) -> None:
+    """Ask first, then show the new password in the same place."""
+    asked = st.empty()
+    with asked.container():
+        st.markdown(f"**{person.name}** will be signed out everywhere, and the password used until now stops working.")
+        with st.container(horizontal=True):
+            agreed = st.button("Make a new password", key="reset-yes", type="primary")
+            if st.button("Cancel", key="reset-no"):
+                st.rerun()
+    if agreed:
+        with told_plainly():
+            password = services().accounts.reset_password(actor, person.id)
+            asked.empty()
+            password_to_hand_over(person.name, person.email, password)
+
+
+@st.dialog("Deactivate this account?", icon=":material/person_off:")
+def deactivate(actor: Actor, person: Person) -> None:
+    """Say what will happen, then do it."""
+    you = " This is your own account: you will be signed out." if person.id == actor.user_id else ""
+    st.markdown(
+        f"**{person.name}** is signed out at once and can't sign in any more.{you} Nothing is deleted: sections, "
+        "scores and decisions stay, and you can reactivate the account here."
+    )
+    with st.container(horizontal=True):
+        agreed = st.button("Deactivate", key="deactivate-yes", type="primary")
+        if st.button("Cancel", key="deactivate-no"):
+            st.rerun()
+    if agreed:
+        with told_plainly():
+            services().accounts.set_active(actor, person.id, False)
+            remember_notice(f"{person.name} is deactivated; nothing was deleted.")
+            st.rerun()
+
+
+def add_person(actor: Actor) -> None:
+    """The form; its key changes after each success, so that it comes back empty."""
+    st.subheader("Add a person", anchor=False)
+    filled = st.session_state.setdefault(Key.FORM, 0)
+    with st.form(f"add-person-{filled}", width=560):
+        name = st.text_input("Name", max_chars=200, key=f"new-name-{filled}")
+        email = st.text_input("E-mail address", max_chars=254, key=f"new-email-{filled}")
+        role = st.radio("Role", list(ROLES), format_func=ROLES.__getitem__, key=f"new-role-{filled}")
+        sent = st.form_submit_button("Add person", type="primary", icon=":material/person_add:")
+    if sent:
+        with told_plainly():
+            person, password = services().accounts.add_person(actor, name, email, role)
+            st.session_state[Key.FORM] += 1
+            show_first_password(person, password)
+
+
+def show(actor: Actor, person: Person) -> None:
+    """One account with what can be done about it."""
+    accounts = services().accounts
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        with st.container(width="stretch", gap=None):
+            you = " (you)" if person.id == actor.user_id else ""
+            off = "" if person.active else " :gray-badge[:material/person_off: Deactivated]"
+            st.markdown(f"**{person.name}**{you} · {person.role.capitalize()}{off}")
+            waiting = " · has not chosen a password yet" if person.must_change_password else ""
+            st.caption(f"{person.email} · last sign-in: {ago(person.last_sign_in_at)}{waiting}")
+        if not person.active:
+            if st.button("Reactivate", key=f"reactivate-{person.id}", icon=":material/person_check:"):
+                with told_plainly():
+                    accounts.set_active(actor, person.id, True)
+                    remember_notice(f"{person.name} can sign in again.")
+                    st.rerun()
+            return
+        with st.popover("Manage", icon=":material/manage_accounts:", key=f"manage-{person.id}"):
+            with st.form(f"role-{person.id}", border=False):
+                role = st.radio("Role", list(ROLES), index=list(ROLES).index(person.role), format_func=ROLES.get)
+                if you:
+                    st.caption("This is your own account. As an educator you lose these screens at once.")
+                if st.form_submit_button("Change role") and role != person.role:
+                    with told_plainly():
+                        accounts.set_role(actor, person.id, role)
+                        remember_notice(f"{person.name} is now {role}.")
+                        st.rerun()
+            if st.button("New password", key=f"reset-{person.id}", icon=":material/key:"):
+                reset_password(actor, person)
+            if st.button("Deactivate", key=f"deactivate-{person.id}", icon=":material/person_off:"):
+                deactivate(actor, person)
+
+
+with told_plainly():
+    actor = current_actor()
+    heading("People", "Who may sign in, and what they may do.")
+    everyone = services().accounts.people(actor)
+    add_person(actor)
+    st.subheader("Accounts", anchor=False)
+    if len(everyone) == 1:
+        empty_state("group_add", "Nobody but you yet", "Add an educator above, so that they can score their classes.")
+    wanted = ""
+    if len(everyone) > PER_PAGE:
+        wanted = st.text_input("Find by name or e-mail", icon=":material/search:", key="find", width=400)
+    found = [p for p in everyone if wanted.strip().casefold() in f"{p.name} {p.email}".casefold()]
+    if not found:
+        st.info("Nobody here has that in their name or e-mail address. Try fewer letters.")
+    pages = max(1, -(-len(found) // PER_PAGE))
+    page = st.pagination(pages, key=f"people-{wanted}") if pages > 1 else 1
+    for person in found[(page - 1) * PER_PAGE : page * PER_PAGE]:
+        show(actor, person)

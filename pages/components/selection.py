@@ -1,0 +1,37 @@
+"""Which upload and response a screen shows: in the address, so that a reload or a bookmark finds it again."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.components.session import Key
+
+
+def selected_upload() -> str | None:
+    """The upload in the address, else the last one looked at in this tab."""
+    upload_id = st.query_params.get(Key.UPLOAD) or st.session_state.get(Key.UPLOAD)
+    if upload_id:
+        select_upload(upload_id)
+    return upload_id
+
+
+def select_upload(upload_id: str | None) -> None:
+    """Show this upload from now on; `None` goes back to the list."""
+    if upload_id is None:
+        st.session_state.pop(Key.UPLOAD, None)
+        st.query_params.pop(Key.UPLOAD, None)
+    else:
+        st.session_state[Key.UPLOAD] = upload_id
+        if st.query_params.get(Key.UPLOAD) != upload_id:
+            st.query_params[Key.UPLOAD] = upload_id
+
+
+def selected_response() -> int | None:
+    """The response in the address."""
+    text = st.query_params.get(Key.RESPONSE, "")
+    return int(text) if text.isdigit() else None
+
+
+def select_response(response_id: int) -> None:
+    """Show this response from now on."""
+    st.query_params[Key.RESPONSE] = str(response_id)

@@ -1,0 +1,147 @@
+"""Uploads and their scores: progress, distribution, table, download."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from pages.components.charts import level_distribution, total_distribution
+from pages.components.frame import empty_state, heading, told_plainly
+from pages.components.progress import STATUS_WORDS, watch
+from pages.components.selection import select_upload, selected_upload
+from pages.components.session import Key, current_actor, remember_notice, services
+from pages.components.tables import score_table, show_table
+from scoring.domain import UploadStatus
+from scoring.services.actors import Actor
+from scoring.services.uploads import UploadSummary
+
+PER_PAGE = 12
+
+
+def show_list(actor: Actor) -> None:
+    """All uploads, newest first."""
+    heading("Results", "Each upload is one class's answers to one task.")
+    page = st.session_state.get("results-page", 1)
+    uploads, total = services().uploads.recent(actor, limit=PER_PAGE, offset=(page - 1) * PER_PAGE)
+    if not total:
+        empty_state("table_chart", "Nothing scored yet", "Upload a class's answers first.")
+        st.page_link("educator/score.py", label="Go to Score a class", icon=":material/arrow_forward:")
+        return
+    for upload in uploads:
+        with st.container(border=True, horizontal=True, vertical_alignment="center"):
+            with st.container():
+                st.markdown(f"**{upload.task_title}** · {upload.section}")
+                st.caption(
+                    f"{upload.file_name} · {upload.responses:,} answers · {upload.created_at:%d %b %Y, %H:%M} UTC"
+                    f" · by {upload.educator}"
+                )
+            words, icon, colour = STATUS_WORDS[upload.status]
+            st.badge(words, icon=icon, color=colour)
+            if st.button("Open", key=f"open-{upload.id}", icon=":material/open_in_full:"):
+                select_upload(upload.id)
+                st.rerun()
+    if total > PER_PAGE:
+        st.pagination((total + PER_PAGE - 1) // PER_PAGE, key="results-page")
+
+
+def show_actions(actor: Actor, upload: UploadSummary, scored: bool) -> None:
+    """What can be done with an upload whose job has ended."""
+    uploads = services().uploads
+    with st.container(horizontal=True):
+        if scored and st.button("Review answers", type="primary", icon=":material/rate_review:"):
+            st.switch_page("educator/review.py", query_params={Key.UPLOAD: upload.id})
+        st.download_button(
+            "Download scores (CSV)", lambda: services().scores.export(actor, upload.id)[1],
+            file_name=f"{upload.file_name.rsplit('.', 1)[0]} - scores.csv", mime="text/csv",
+            icon=":material/download:", on_click="ignore",
+        )  # fmt: skip
+        if upload.status is not UploadStatus.DONE:
+            if st.button("Score the rest", icon=":material/play_arrow:"):
+                uploads.score_rest(actor, upload.id)
+                st.rerun()
+        elif st.button(
+            "Score again", icon=":material/refresh:",
+            help="Asks the active model once more. Your own decisions stand.",
+        ):  # fmt: skip
+            uploads.score_again(actor, upload.id)
+            remember_notice("Scoring again. Your decisions stay as they are.")
+            st.rerun()
+
+
+def show_upload(actor: Actor, upload: UploadSummary) -> None:
+    """One upload from its state down to its table."""
+    if st.button("All uploads", icon=":material/arrow_back:", type="tertiary"):
+        select_upload(None)
+        st.rerun()
+    heading(
+        upload.task_title, f"{upload.section} · {upload.file_name} · {upload.created_at:%d %B %Y, %H:%M} UTC"
+    )
+    if not upload.finished:
+        watch(actor, upload.id)
+        return
+    if upload.status is UploadStatus.FAILED:
+        st.error(f"Scoring stopped: {upload.error} What was scored is kept.", icon=":material/error:")
+    if upload.status is UploadStatus.CANCELLED:
+        st.info("Scoring was stopped. What was scored is kept.", icon=":material/stop_circle:")
+    table = score_table(actor, upload.id)
+    frame = table.frame
+    unscored = int(frame["total"].isna().sum())
+    show_actions(actor, upload, scored=len(frame) > 0)
+    columns = st.columns(4)
+    columns[0].metric("Answers", f"{len(frame):,}")
+    columns[1].metric("Reviewed by a person", f"{table.reviewed:,} of {len(frame):,}")
+    mean = frame["total"].mean()
+    columns[2].metric("Mean total", "–" if pd.isna(mean) else f"{mean:.1f} of {table.task.highest}")
+    columns[3].metric("Without a score", f"{unscored:,}", help="Blank answers, and answers not scored yet.")
+    if table.reviewed < len(frame):
+        st.caption(
+            ":material/smart_toy: Unreviewed scores come from the model alone. They are a suggestion until you have looked."
+        )
+    if unscored < len(frame):
+        left, right = st.columns([3, 2])
+        with left:
+            st.subheader("Levels per criterion", anchor=False)
+            level_distribution(table.task, frame, f"levels-{upload.id}")
+        with right:
+            st.subheader("Totals", anchor=False)
+            total_distribution(table.task, frame, f"totals-{upload.id}")
+    st.subheader("Answers", anchor=False)
+    st.caption("Click a heading to sort, the box at the left of a row to open that answer.")
+    chosen = show_table(table, f"table-{upload.id}")
+    if chosen is not None:
+        st.switch_page("educator/review.py", query_params={Key.UPLOAD: upload.id, Key.RESPONSE: str(chosen)})
+    show_problems(actor, upload)
+
+
+def show_problems(actor: Actor, upload: UploadSummary) -> None:
+    """What the file check said, and the file itself."""
+    problems = services().uploads.problems(actor, upload.id)
+    with st.expander(f"About the file ({len(problems)} remarks)"):
+        if problems:
+            st.dataframe(
+                pd.DataFrame(
+                    [{"Row": p.row, "Column": p.field, "Found": p.found, "Remark": p.message,
+                      "Taken": "no" if p.severity == "error" else "yes"} for p in problems]
+                ),
+                hide_index=True, alt=f"{len(problems)} remarks on the file",
+            )  # fmt: skip
+        else:
+            st.caption("Every row was taken as it was.")
+        st.download_button(
+            "Download the original file", lambda: services().uploads.original(actor, upload.id)[1],
+            file_name=upload.file_name, icon=":material/description:", on_click="ignore",
+        )  # fmt: skip
+
+
+with told_plainly():
+    person = current_actor()
+    upload_id = selected_upload()
+    if upload_id is None:
+        show_list(person)
+    else:
+        try:
+            chosen_upload = services().uploads.get(person, upload_id)
+        except Exception:
+            select_upload(None)
+            raise
+        show_upload(person, chosen_upload)

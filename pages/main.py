@@ -1,0 +1,84 @@
+"""Who is signed in, and so which screens there are. Runs first on every page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from pages.components.frame import signed_out
+from pages.components.session import current_actor, services
+from scoring.errors import NotSignedIn
+from scoring.services.actors import Actor
+
+# A file of ours: a Material icon here would be fetched from another host.
+ICON = Path(__file__).parent / "components" / "icon.svg"
+
+
+def screens(actor: Actor) -> dict[str, list[st.Page]]:
+    """The pages a person gets. Not authorisation: services check every call again."""
+    account = st.Page(
+        "educator/account.py", title="My account", icon=":material/account_circle:", url_path="account",
+        help="Your password, and signing out.",
+    )  # fmt: skip
+    if actor.must_change_password:
+        return {"": [account]}
+    teaching = [
+        st.Page(
+            "educator/score.py", title="Score a class", icon=":material/upload_file:", url_path="score", default=True,
+            help="Upload a file of answers and have it scored.",
+        ),
+        st.Page(
+            "educator/results.py", title="Results", icon=":material/table_chart:", url_path="results",
+            help="Scores of each upload, their distribution, and the download.",
+        ),
+        st.Page(
+            "educator/review.py", title="Review", icon=":material/rate_review:", url_path="review",
+            help="Look at one answer at a time; confirm or change its score.",
+        ),
+        st.Page(
+            "educator/sections.py", title="My sections", icon=":material/groups:", url_path="sections",
+            help="Your classes, and who else teaches them.",
+        ),
+        st.Page(
+            "educator/library.py", title="Tasks", icon=":material/menu_book:", url_path="tasks",
+            help="The questions that can be scored, with their rubrics.",
+        ),
+    ]  # fmt: skip
+    pages = {"Teaching": teaching}
+    if actor.is_administrator:
+        pages["Administration"] = [
+            st.Page("admin/people.py", title="People", icon=":material/badge:", url_path="people",
+                    help="Accounts, roles and passwords."),
+            st.Page("admin/tasks.py", title="Item bank", icon=":material/inventory_2:", url_path="item-bank",
+                    help="Retire tasks and bring them back."),
+            st.Page("admin/versions.py", title="Model versions", icon=":material/model_training:",
+                    url_path="versions", help="The scoring model: versions, figures and model card."),
+            st.Page("admin/health.py", title="Health", icon=":material/monitor_heart:", url_path="health",
+                    help="Whether database and worker do their work."),
+            st.Page("admin/audit.py", title="Audit log", icon=":material/history:", url_path="audit",
+                    help="Who did what, and whether the record is whole."),
+        ]  # fmt: skip
+    pages["Account"] = [account]
+    return pages
+
+
+def main() -> None:
+    """Show the page that was asked for, or the way to sign in."""
+    st.set_page_config(page_title="Evenhand", page_icon=str(ICON), layout="wide")
+    try:
+        actor = current_actor()
+    except NotSignedIn as error:
+        message = str(error)
+        st.navigation([st.Page(lambda: signed_out(message), title="Sign in")], position="hidden").run()
+        return
+    page = st.navigation(screens(actor))
+    with st.sidebar:
+        st.caption(f"Signed in as **{actor.name}**")
+        if st.button("Sign out", icon=":material/logout:", type="tertiary"):
+            services().accounts.sign_out(actor)
+            st.rerun()
+    page.run()
+
+
+main()

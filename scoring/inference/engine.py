@@ -1,0 +1,151 @@
+"""Scoring texts with one student version: fast, in order, and the same every time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from scoring.domain import CriterionScore, Task, round_half_up
+from scoring.errors import InvalidInput
+from scoring.inference.batching import run_batches
+from scoring.inference.hardware import choose_device, choose_precision
+from scoring.student import checkpoint
+from scoring.student.encoder import MINILM, locate_encoder
+from scoring.student.model import Student, StudentOutput
+from scoring.student.text import clean_text
+from scoring.student.tokens import Tokenizer
+
+TOKEN_BUDGET = {"cpu": 4096, "cuda": 65536}
+"""Tokens in one batch, padding included."""
+
+Progress = Callable[[int, int], None]
+"""Called with (responses done, responses in all) after each batch."""
+
+
+@dataclass(frozen=True)
+class ResponseScore:
+    """What the student says about one response."""
+
+    criteria: tuple[CriterionScore, ...]  # in the order of the task's criteria
+    gate_weights: tuple[tuple[float, ...], ...]  # one row a MoE layer, one weight an expert; rows sum to 1
+    truncated: bool  # the text was longer than the student reads, and its end was ignored
+
+
+class Engine:
+    """A student version ready to score. Load it with `Engine.load`; not for use by two threads at once."""
+
+    def __init__(
+        self,
+        student: Student,
+        tokenizer: Tokenizer,
+        version_id: str,
+        device: torch.device,
+        precision: torch.dtype,
+    ) -> None:
+        self.version_id = version_id
+        self.device = device
+        self.precision = precision
+        self._student = student.merge_adapters().to(device).eval()
+        # Only the encoder is worth lowering: the rest is small and decides between levels.
+        self._student.encoder.to(precision)
+        self._tokenizer = tokenizer
+
+    @classmethod
+    def load(cls, student_dir: Path, *, encoder: str = MINILM, device: str = "auto", precision: str = "auto") -> Engine:
+        """Load and check a version folder.
+
+        Args:
+            student_dir: a folder written by training.
+            encoder: `"minilm"`, a local folder or a hub name; must be the one it was trained on.
+            device: "auto", "cpu" or "cuda".
+            precision: "auto", "fp32" or "bf16", of the encoder's computations.
+
+        Raises:
+            ModelUnavailable: student or encoder is missing, damaged, or doesn't fit the other.
+        """
+        files = locate_encoder(encoder)
+        student, manifest = checkpoint.load(Path(student_dir), files)
+        chosen = choose_device(device)
+        return cls(
+            student, Tokenizer(files, manifest.config.max_tokens), manifest.version_id, chosen,
+            choose_precision(precision, chosen),
+        )  # fmt: skip
+
+    @property
+    def tasks(self) -> Mapping[str, Mapping[str, tuple[int, ...]]]:
+        """Task id -> criterion id -> score points this student can give."""
+        return self._student.config.tasks
+
+    def supports(self, task: Task) -> bool:
+        """Whether this student was trained on a task with this id, these criteria and these levels."""
+        known = self.tasks.get(task.id)
+        return known is not None and {c: list(v) for c, v in known.items()} == task.scoring_shape()
+
+    def score(
+        self, task_id: str, texts: Sequence[str], *, on_progress: Progress | None = None,
+        token_budget: int | None = None,
+    ) -> list[ResponseScore]:  # fmt: skip
+        """Score responses to one task, in the order given.
+
+        Texts that are equal after cleaning are scored once. An empty text is scored like any other;
+        whether it should be is the caller's decision. The same texts give the same scores; in bf16
+        other company in the batch can move an expected score by about 0.005.
+
+        Args:
+            task_id: one of `tasks`.
+            texts: (N,) original texts.
+            on_progress: called after every batch with how many of the N are done.
+            token_budget: tokens per batch; by default what suits the device.
+
+        Returns:
+            (N,) scores.
+
+        Raises:
+            InvalidInput: the student doesn't know the task; the message lists those it knows.
+        """
+        if task_id not in self.tasks:
+            raise InvalidInput(f"task {task_id!r} is unknown to this student; it knows {', '.join(self.tasks)}")
+        if token_budget is not None and token_budget < 1:
+            raise InvalidInput(f"token_budget: {token_budget} is not a positive number of tokens")
+        positions: dict[str, list[int]] = {}
+        for position, text in enumerate(texts):
+            positions.setdefault(clean_text(text), []).append(position)
+        unique = list(positions)
+        tokens = self._tokenizer(unique)
+        scores: list[ResponseScore | None] = [None] * len(texts)
+        done = 0
+        for batch, output in run_batches(
+            self._student, tokens, [list(self.tasks).index(task_id)] * len(unique), pad_id=self._tokenizer.pad_id,
+            token_budget=token_budget or TOKEN_BUDGET[self.device.type], device=self.device,
+        ):  # fmt: skip
+            for row, score in zip(batch, self._read(task_id, output), strict=True):
+                truncated = tokens[row].truncated
+                for position in positions[unique[row]]:
+                    scores[position] = ResponseScore(*score, truncated=truncated)
+                    done += 1
+            if on_progress:
+                on_progress(done, len(texts))
+        return [score for score in scores if score is not None]
+
+    def _read(
+        self, task_id: str, output: StudentOutput
+    ) -> list[tuple[tuple[CriterionScore, ...], tuple[tuple[float, ...], ...]]]:
+        """Criterion scores and gate weights of a batch of one task, as plain numbers."""
+        gates = output.gate_weights.float().tolist()
+        per_criterion = [
+            [_criterion_score(criterion_id, values, row) for row in probabilities.tolist()]
+            for criterion_id, values in self.tasks[task_id].items()
+            for probabilities in [output.logits[task_id, criterion_id].double().softmax(-1)]
+        ]
+        return [
+            (criteria, tuple(tuple(layer) for layer in gate))
+            for criteria, gate in zip(zip(*per_criterion, strict=True), gates, strict=True)
+        ]
+
+
+def _criterion_score(criterion_id: str, values: tuple[int, ...], probabilities: list[float]) -> CriterionScore:
+    expected = sum(value * probability for value, probability in zip(values, probabilities, strict=True))
+    return CriterionScore(criterion_id, round_half_up(expected), expected, tuple(probabilities))

@@ -1,0 +1,98 @@
+"""The composition root: every service over one database, and getting a data folder ready to serve."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
+
+from db.engine import Database
+from db.schema import migrate
+from scoring.errors import ModelUnavailable
+from scoring.services.accounts import Accounts
+from scoring.services.audit import Audit
+from scoring.services.health import Health
+from scoring.services.jobs import Jobs
+from scoring.services.review import Review
+from scoring.services.scores import Scores
+from scoring.services.sections import Sections
+from scoring.services.tasks import Tasks, load_item_bank
+from scoring.services.uploads import Uploads
+from scoring.services.versions import Versions, register_student
+from scoring.settings import Settings, read_settings
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Services:
+    """All that a page may call."""
+
+    settings: Settings
+    database: Database
+    jobs: Jobs
+    accounts: Accounts
+    sections: Sections
+    tasks: Tasks
+    uploads: Uploads
+    scores: Scores
+    review: Review
+    versions: Versions
+    audit: Audit
+    health: Health
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.jobs.close()
+        self.database.close()
+
+
+def open_services(settings: Settings) -> Services:
+    """Connect the services to the database in `settings`; changes nothing there."""
+    database = Database(settings.url)
+    jobs = Jobs(settings.url)
+    return Services(
+        settings=settings,
+        database=database,
+        jobs=jobs,
+        accounts=Accounts(database, timedelta(minutes=settings.idle_timeout_minutes)),
+        sections=Sections(database),
+        tasks=Tasks(database),
+        uploads=Uploads(database, jobs, settings.max_upload_mb * 1024 * 1024),
+        scores=Scores(database),
+        review=Review(database),
+        versions=Versions(database),
+        audit=Audit(database),
+        health=Health(database, settings.worker_log),
+    )
+
+
+def prepare(settings: Settings) -> None:
+    """Migrate the database (after a backup), register the bundled student, load the sample classroom.
+
+    Safe to run at every start and by two processes at once.
+    """
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    database = Database(settings.url)
+    try:
+        migrate(database, settings.backup_dir)
+        if settings.student.exists():
+            register_student(database, settings.student, settings.data_dir / "versions")
+        else:
+            logger.warning(
+                "No student at %s: uploads can't be scored until one is registered.", settings.student
+            )
+        if settings.classroom.exists():
+            load_item_bank(database, settings.classroom)
+    except ModelUnavailable as error:
+        # The app can still show and export what is there; the health screen says what is missing.
+        logger.error("%s", error)
+    finally:
+        database.close()
+
+
+@lru_cache(maxsize=1)
+def shared_services() -> Services:
+    """The services of this process, over the settings of its environment."""
+    return open_services(read_settings())

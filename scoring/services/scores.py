@@ -1,0 +1,136 @@
+"""An upload's scores as a table, and as a file to take away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from db.engine import Database
+from db.queries import human_scores, machine_frame, responses_frame, upload_stamp
+from db.tables import Section, TaskVersion
+from scoring.domain import Task, final_score
+from scoring.intake.exporting import write_csv
+from scoring.services.actors import Actor, require
+from scoring.services.audit import record
+from scoring.services.tasks import task_of
+from scoring.services.uploads import require_upload
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """The scores of an upload.
+
+    `frame` has one row per response, in file order: response_id, row, learner, name, attempt, text,
+    revision, flags, total (points, missing where a criterion has no score), reviewed (by a person on
+    every criterion), and per criterion id `c`: `c` (the level that stands), `c:machine`, `c:expected`,
+    `c:probability` (that the machine gives to its own level), `c:source` (machine, override, …, none).
+    """
+
+    task: Task
+    figure: str
+    frame: pd.DataFrame
+
+    @property
+    def reviewed(self) -> int:
+        """How many responses a person has decided on every criterion."""
+        return int(self.frame["reviewed"].sum())
+
+
+class Scores:
+    """Reading and exporting scores."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def stamp(self, actor: Actor, upload_id: str) -> tuple[str, int, int]:
+        """Changes whenever the table would; for caching."""
+        with self._database.read() as session:
+            require_upload(session, require(session, actor), upload_id)
+            return upload_stamp(session, upload_id)
+
+    def table(self, actor: Actor, upload_id: str) -> ScoreTable:
+        """All responses of an upload with the scores that stand."""
+        with self._database.read() as session:
+            upload = require_upload(session, require(session, actor), upload_id)
+            version = session.get(TaskVersion, upload.task_version_id)
+            assert version is not None
+            task, figure = task_of(version), version.figure
+            frame = responses_frame(session, upload_id)
+            machine = machine_frame(session, upload_id)
+            human = human_scores(session, upload_id=upload_id)
+        return ScoreTable(task, figure, _with_scores(frame, machine, human, task))
+
+    def export(self, actor: Actor, upload_id: str) -> tuple[str, bytes]:
+        """The table as CSV: file name and bytes. Formula cells are neutralised; the export is on record."""
+        with self._database.write() as session:
+            user = require(session, actor)
+            upload = require_upload(session, user, upload_id)
+            section = session.get(Section, upload.section_id)
+            assert section is not None
+            stem, title = upload.file_name.rsplit(".", 1)[0], section.name
+            record(session, user.id, "scores.export", "upload", upload_id)
+        table = self.table(actor, upload_id)
+        headers = ["Row", "Student", "Name", "Attempt", "Answer"]
+        for criterion in table.task.criteria:
+            headers += [
+                criterion.name,
+                f"{criterion.name}: given by",
+                f"{criterion.name}: model's probability",
+            ]
+        headers += ["Total", "Highest total", "Reviewed by a person", "Signs"]
+        return f"{stem} - {title} - scores.csv", write_csv(
+            headers, map(_export_row(table.task), _records(table))
+        )
+
+
+def _with_scores(
+    frame: pd.DataFrame, machine: pd.DataFrame, human: dict[Any, Any], task: Task
+) -> pd.DataFrame:
+    spoken = {(score.response_id, score.criterion): score for score in machine.itertuples(index=False)}
+    frame = frame.copy()
+    ids = frame["response_id"].tolist()
+    for criterion in task.criteria:
+        scores = [spoken.get((response_id, criterion.id)) for response_id in ids]
+        finals = [
+            final_score(score.level if score else None, human.get((response_id, criterion.id), ()))
+            for response_id, score in zip(ids, scores, strict=True)
+        ]
+        lowest = criterion.levels[0].value
+        frame[criterion.id] = pd.array([final.level for final in finals], dtype="Int64")
+        frame[f"{criterion.id}:machine"] = pd.array([s.level if s else None for s in scores], dtype="Int64")
+        frame[f"{criterion.id}:expected"] = pd.array(
+            [s.expected if s else None for s in scores], dtype="Float64"
+        )
+        frame[f"{criterion.id}:probability"] = pd.array(
+            [s.probabilities[s.level - lowest] if s else None for s in scores], dtype="Float64"
+        )
+        frame[f"{criterion.id}:source"] = [final.source for final in finals]
+        frame[f"{criterion.id}:reviewed"] = [final.reviewed for final in finals]
+    frame["total"] = (
+        frame[[c.id for c in task.criteria]].sum(axis=1, min_count=len(task.criteria)).astype("Int64")
+    )
+    frame["reviewed"] = frame[[f"{c.id}:reviewed" for c in task.criteria]].all(axis=1)
+    return frame
+
+
+def _records(table: ScoreTable) -> list[dict[str, Any]]:
+    return table.frame.astype(object).where(table.frame.notna(), None).to_dict("records")
+
+
+def _export_row(task: Task) -> Any:
+    def cells(row: dict[str, Any]) -> list[str]:
+        values: list[Any] = [row["row"], row["learner"], row["name"], row["attempt"], row["text"]]
+        for criterion in task.criteria:
+            probability = row[f"{criterion.id}:probability"]
+            source = row[f"{criterion.id}:source"]
+            values += [
+                row[criterion.id],
+                {"machine": "model (unreviewed)", "none": ""}.get(source, "a person"),
+                None if probability is None else f"{probability:.2f}",
+            ]
+        values += [row["total"], task.highest, "yes" if row["reviewed"] else "no", row["flags"]]
+        return ["" if value is None else str(value) for value in values]
+
+    return cells

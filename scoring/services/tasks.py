@@ -1,0 +1,263 @@
+"""The item bank as people see it, and loading a folder into it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session, selectinload
+
+from db.engine import Database
+from db.tables import (
+    CriterionRow,
+    LabelledExample,
+    LevelRow,
+    TaskRow,
+    TaskVersion,
+    User,
+    utc_now,
+)
+from scoring.domain import Criterion, Role, Task, content_hash, task_from_json, task_to_json
+from scoring.errors import Conflict, InvalidFile, NotFound
+from scoring.itembank import ItemBank, read_item_bank
+from scoring.services.actors import Actor, require
+from scoring.services.audit import record
+from scoring.services.versions import active_version
+
+
+@dataclass(frozen=True)
+class TaskSummary:
+    """A task in its newest version, with what lists show."""
+
+    id: int
+    version_id: int
+    version_number: int
+    task: Task
+    figure: str  # SVG source of the stimulus figure, or empty
+    scorable: bool  # the active student scores this version
+    examples: int
+    retired: bool
+
+
+@dataclass(frozen=True)
+class ExampleLevels:
+    """How many labelled answers a criterion has at each level."""
+
+    criterion: Criterion
+    counts: tuple[int, ...]  # per level, ascending
+
+
+class Tasks:
+    """Tasks that an actor may use: published ones and their own."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def available(self, actor: Actor, *, retired: bool = False) -> list[TaskSummary]:
+        """Tasks by title; retired ones only on demand."""
+        with self._database.read() as session:
+            user = require(session, actor)
+            query = select(TaskRow).where(or_(TaskRow.owner_id.is_(None), TaskRow.owner_id == user.id))
+            if not retired:
+                query = query.where(TaskRow.retired_at.is_(None))
+            summaries = [_summary(session, row) for row in session.scalars(query)]
+        return sorted(summaries, key=lambda s: (s.retired, s.task.title.lower(), s.id))
+
+    def get(self, actor: Actor, task_id: int) -> TaskSummary:
+        """One task in its newest version."""
+        with self._database.read() as session:
+            return _summary(session, visible_task(session, require(session, actor), task_id))
+
+    def examples(self, actor: Actor, task_id: int) -> list[ExampleLevels]:
+        """The level distribution of the labelled answers that came with a task."""
+        with self._database.read() as session:
+            row = visible_task(session, require(session, actor), task_id)
+            version = newest_version(session, row)
+            counts: Counter[tuple[str, int]] = Counter()
+            for levels in session.scalars(
+                select(LabelledExample.levels).where(LabelledExample.task_version_id == version.id)
+            ):
+                counts.update(levels.items())
+            task = task_of(version)
+        return [
+            ExampleLevels(criterion, tuple(counts[criterion.id, value] for value in criterion.values))
+            for criterion in task.criteria
+        ]
+
+    def set_retired(self, actor: Actor, task_id: int, retired: bool) -> None:
+        """Take a task out of use, or back; scored responses keep pointing at it."""
+        with self._database.write() as session:
+            user = require(session, actor, Role.ADMINISTRATOR)
+            visible_task(session, user, task_id).retired_at = utc_now() if retired else None
+            record(session, user.id, "task.retire" if retired else "task.unretire", "task", task_id)
+
+
+def load_item_bank(database: Database, folder: Path, actor_id: int | None = None) -> tuple[int, int]:
+    """Publish an item bank folder's tasks with their labelled answers. Running it again changes nothing.
+
+    A task whose text changed gets a new version; responses stay with the version that scored them.
+
+    Returns:
+        How many task versions and labelled answers were added.
+
+    Raises:
+        InvalidFile: the folder is malformed; nothing of it was kept.
+    """
+    bank = read_item_bank(folder)
+    versions = examples = 0
+    with database.write() as session:
+        for task in bank.tasks.values():
+            figure = _figure(folder, task)
+            added = _publish(session, task, figure, bank, actor_id)
+            if added is not None:
+                versions, examples = versions + 1, examples + added
+        if versions:
+            record(
+                session,
+                actor_id,
+                "itembank.load",
+                "itembank",
+                folder.name,
+                versions=versions,
+                examples=examples,
+            )
+    return versions, examples
+
+
+def visible_task(session: Session, user: User, task_id: int) -> TaskRow:
+    """A task that the user may use. Raises `NotFound` for others."""
+    row = session.get(TaskRow, task_id)
+    if row is None or row.owner_id not in (None, user.id):
+        raise NotFound("There is no such task.")
+    return row
+
+
+def newest_version(session: Session, row: TaskRow) -> TaskVersion:
+    """The version of a task that new uploads use."""
+    version = session.scalar(
+        select(TaskVersion)
+        .where(TaskVersion.task_id == row.id)
+        .order_by(TaskVersion.number.desc())
+        .limit(1)
+        .options(selectinload(TaskVersion.criteria).selectinload(CriterionRow.levels))
+    )
+    assert version is not None, f"task {row.id} has no version"
+    return version
+
+
+def task_of(version: TaskVersion) -> Task:
+    """The domain value of a stored version."""
+    criteria = [
+        {
+            "id": c.key,
+            "name": c.name,
+            "description": c.description,
+            "levels": [{"value": v.value, "label": v.label, "descriptor": v.descriptor} for v in c.levels],
+        }
+        for c in version.criteria
+    ]
+    return task_from_json({**version.content, "criteria": criteria})
+
+
+def require_current(session: Session, user: User, task_version_id: int) -> TaskVersion:
+    """The version an educator chose, if it is still the one to use.
+
+    Raises:
+        Conflict: the task was changed or retired meanwhile.
+    """
+    version = session.get(TaskVersion, task_version_id)
+    if version is None:
+        raise NotFound("There is no such task.")
+    row = visible_task(session, user, version.task_id)
+    if row.retired_at is not None:
+        raise Conflict(f"“{version.title}” was retired meanwhile. Choose another task; nothing was saved.")
+    newest = newest_version(session, row)
+    if newest.id != version.id:
+        raise Conflict(
+            f"“{version.title}” was changed meanwhile. Choose it again to use the new version; nothing was saved."
+        )
+    return newest
+
+
+def _summary(session: Session, row: TaskRow) -> TaskSummary:
+    version = newest_version(session, row)
+    task = task_of(version)
+    student = active_version(session)
+    examples = session.scalar(
+        select(func.count()).select_from(LabelledExample).where(LabelledExample.task_version_id == version.id)
+    )
+    return TaskSummary(
+        id=row.id,
+        version_id=version.id,
+        version_number=version.number,
+        task=task,
+        figure=version.figure,
+        scorable=student is not None and student.shapes.get(task.id) == task.scoring_shape(),
+        examples=examples or 0,
+        retired=row.retired_at is not None,
+    )
+
+
+def _figure(folder: Path, task: Task) -> str:
+    if not task.stimulus_figure:
+        return ""
+    path = (folder / "figures" / task.stimulus_figure.removeprefix("figures/")).resolve()
+    if not path.is_relative_to(folder.resolve()) or not path.exists():
+        raise InvalidFile(
+            f"task {task.id!r}: stimulus_figure {task.stimulus_figure!r} is not in {folder}/figures"
+        )
+    return path.read_text(encoding="utf-8")
+
+
+def _publish(session: Session, task: Task, figure: str, bank: ItemBank, actor_id: int | None) -> int | None:
+    entry = task_to_json(task)
+    digest = content_hash([entry, figure])
+    row = session.scalar(select(TaskRow).where(TaskRow.key == task.id))
+    number = 1
+    if row is None:
+        row = TaskRow(key=task.id)
+        session.add(row)
+        session.flush()
+    else:
+        newest = newest_version(session, row)
+        if newest.content_hash == digest:
+            return None
+        number = newest.number + 1
+    version = TaskVersion(
+        task_id=row.id,
+        number=number,
+        title=task.title,
+        content={key: value for key, value in entry.items() if key != "criteria"},
+        figure=figure,
+        content_hash=digest,
+        created_by=actor_id,
+        criteria=[
+            CriterionRow(
+                position=position,
+                key=criterion.id,
+                name=criterion.name,
+                description=criterion.description,
+                levels=[
+                    LevelRow(value=v.value, label=v.label, descriptor=v.descriptor) for v in criterion.levels
+                ],
+            )
+            for position, criterion in enumerate(task.criteria)
+        ],
+    )
+    session.add(version)
+    session.flush()
+    answers = bank.of_task(task.id)
+    session.add_all(
+        LabelledExample(
+            task_version_id=version.id,
+            response_key=answer.response_id,
+            text=answer.text,
+            levels=answer.levels,
+            second=answer.second,
+            fold=answer.fold,
+        )
+        for answer in answers
+    )
+    return len(answers)

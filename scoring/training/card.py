@@ -1,0 +1,154 @@
+"""The model card: what a student was trained on, how well it agrees with people, and its limits."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from scoring.domain import Task
+from scoring.student.checkpoint import Manifest
+from scoring.training.config import TrainConfig
+from scoring.training.data import Splits
+from scoring.training.evaluation import Agreement
+from scoring.training.trainer import Trained
+
+INTENDED_USE = (
+    "A first score for short written science answers to the tasks below, in English, for an educator who reviews, "
+    "confirms or overrides it. Not for grades or placements without a person's decision."
+)
+LIMITS = (
+    "It knows only the tasks and levels listed here.",
+    "It reads text alone: drawings, formulas in pictures and tables are not seen.",
+    "Blank answers are not meant for it, and an answer beyond the token limit is read only up to it.",
+    "Answers copied from the prompt, written to please the model, or in another language were not studied.",
+    "Fairness across groups of learners was not measured unless a report beside this card says so.",
+)
+
+
+def build_card(
+    tasks: Mapping[str, Task], splits: Splits, manifest: Manifest, trained: Trained, config: TrainConfig,
+    dev: Agreement, val: Agreement, *, data_name: str, data_hash: str, weights_bytes: int,
+) -> dict[str, Any]:  # fmt: skip
+    """The card as plain values for `card.json`; every number is measured, none is set by hand."""
+    student = trained.student
+    own = sum(tensor.numel() for tensor in student.own_state().values())
+    return {
+        "version_id": manifest.version_id,
+        "date": datetime.now(UTC).date().isoformat(),
+        "code_revision": code_revision(),
+        "intended_use": INTENDED_USE,
+        "limits": list(LIMITS),
+        "sample_size_statement": sample_size_statement(splits, val),
+        "encoder": {"name": manifest.config.encoder, "sha256": manifest.config.encoder_sha256},
+        "weights": {"sha256": manifest.weights_sha256, "bytes": weights_bytes, "parameters": own},
+        "data": {"name": data_name, "sha256": data_hash},
+        "tasks": [
+            {
+                "id": task.id,
+                "title": task.title,
+                "criteria": task.scoring_shape(),
+                "rows": splits.counts(task.id),
+            }
+            for task in tasks.values()
+        ],
+        "training": {
+            "config": config.to_json(),
+            "seed": config.seed,
+            "epochs": len(trained.history),
+            "best_epoch": trained.best_epoch,
+            "seconds": round(trained.seconds, 1),
+        },
+        "dev": dev.to_json(),
+        "val": val.to_json(),
+    }
+
+
+def sample_size_statement(splits: Splits, val: Agreement) -> str:
+    """What the number of rows allows to be said."""
+    rows = [task.n for task in val.tasks]
+    if not rows:
+        return "No rows were held out for a report: nothing is known about agreement on new answers."
+    smallest, largest = min(rows), max(rows)
+    span = f"{smallest}" if smallest == largest else f"{smallest} to {largest}"
+    statement = (
+        f"Trained on {len(splits.train)} responses and reported on {len(splits.val)} others, {span} per task. "
+        f"The {len(splits.dev)} dev responses chose the epoch, so their agreement is flattering; only val is a report. "
+    )
+    if smallest < 100:
+        statement += (
+            "With so few responses per task the 95% intervals are wide: a difference inside them is not a finding, "
+            "and agreement in another school may differ by more."
+        )
+    return statement
+
+
+def card_markdown(card: Mapping[str, Any]) -> str:
+    """The same card for people."""
+    val = card["val"]
+    lines = [
+        f"# Student {card['version_id']}",
+        "",
+        card["intended_use"],
+        "",
+        f"- Date: {card['date']}; code revision: {card['code_revision']}",
+        f"- Encoder: {card['encoder']['name']}, SHA-256 `{card['encoder']['sha256']}` (not in this folder)",
+        f"- Own weights: {card['weights']['parameters']:,} parameters, {card['weights']['bytes']:,} bytes",
+        f"- Data: {card['data']['name']}, content SHA-256 `{card['data']['sha256']}`",
+        f"- Training: seed {card['training']['seed']}, best of {card['training']['epochs']} epochs: "
+        f"{card['training']['best_epoch']}, {card['training']['seconds']:.0f} s",
+        "",
+        "## Agreement with people on held-out responses (val)",
+        "",
+        card["sample_size_statement"],
+        "",
+        f"Mean QWK over tasks **{_number(val['mean_qwk'])}** "
+        f"({_number(val['mean_qwk_low'])} to {_number(val['mean_qwk_high'])}), "
+        f"Fisher mean {_number(val['fisher_qwk'])}, {val['n']} responses. Intervals are 95% bootstrap over responses.",
+        "",
+        "| task | criterion | n | QWK | 95% interval | exact | adjacent | SMD | two humans' QWK (n) |",
+        "|---|---|---:|---:|---|---:|---:|---:|---|",
+    ]
+    for task in val["tasks"]:
+        for c in task["criteria"]:
+            humans = f"{_number(c['human_qwk'])} ({c['n_double']})" if c["n_double"] else "–"
+            lines.append(
+                f"| {task['task_id']} | {c['criterion_id']} | {c['n']} | {_number(c['qwk'])} | "
+                f"{_number(c['qwk_low'])} to {_number(c['qwk_high'])} | {_number(c['exact'])} | "
+                f"{_number(c['adjacent'])} | {_number(c['smd'])} | {humans} |"
+            )
+    lines += [
+        "",
+        "A dash is an undefined value: one of the two sides used a single level, or nothing was rated.",
+        "",
+        "## Tasks",
+        "",
+        "| task | title | criteria and levels | train | dev | val |",
+        "|---|---|---|---:|---:|---:|",
+    ]
+    for task in card["tasks"]:
+        criteria = "; ".join(f"{c} {levels[0]}–{levels[-1]}" for c, levels in task["criteria"].items())
+        rows = task["rows"]
+        lines.append(
+            f"| {task['id']} | {task['title']} | {criteria} | {rows['train']} | {rows['dev']} | {rows['val']} |"
+        )
+    lines += ["", "## Limits", "", *(f"- {limit}" for limit in card["limits"])]
+    return "\n".join(lines) + "\n"
+
+
+def code_revision() -> str:
+    """The commit of this checkout, or "unknown" outside one."""
+    try:
+        found = subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            cwd=Path(__file__).parent, capture_output=True, text=True, timeout=10, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return found.stdout.strip() or "unknown"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

@@ -1,0 +1,116 @@
+"""The worker process: `python -m scoring.worker`. Loads the student and does the durable work."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+
+from dbos import DBOS, DBOSPortableJSONSerializer
+from filelock import FileLock, Timeout
+
+from db.engine import Database
+from scoring.errors import EvenhandError
+from scoring.jobs import (
+    APPLICATION_NAME,
+    APPLICATION_VERSION,
+    BULK_QUEUE,
+    INTERACTIVE_QUEUE,
+    POLLING_INTERVAL_S,
+)
+from scoring.services.house import prepare
+from scoring.settings import Settings, read_settings
+from scoring.worker import workflows
+from scoring.worker.heartbeat import Heartbeat
+from scoring.worker.students import Students
+
+logger = logging.getLogger("scoring.worker")
+LOCK_WAIT_S = 30
+
+
+def main() -> int:
+    """Run until told to stop, or until the process that started this one is gone."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("dbos").setLevel(logging.WARNING)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    exit_when_orphaned()
+    settings = read_settings()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(settings.data_dir / f"worker-{settings.executor_id}.lock")
+    try:
+        # The last worker of this name may still be dying; two at once would share its jobs.
+        lock.acquire(timeout=LOCK_WAIT_S)
+    except Timeout:
+        logger.error(
+            "Another worker runs as %s; give this one another EVENHAND_EXECUTOR_ID.", settings.executor_id
+        )
+        return 3
+    with lock:
+        return serve(settings, stop)
+
+
+def serve(settings: Settings, stop: threading.Event) -> int:
+    """Take work until `stop` is set."""
+    prepare(settings)
+    database = Database(settings.url)
+    students = Students(encoder=settings.encoder, device=settings.device)
+    workflows.configure(database, students, settings.chunk_size)
+    with Heartbeat(database, settings.executor_id) as heartbeat:
+        DBOS(
+            config={
+                "name": APPLICATION_NAME,
+                "system_database_url": settings.url,
+                "application_version": APPLICATION_VERSION,
+                "executor_id": settings.executor_id,
+                "serializer": DBOSPortableJSONSerializer(),
+                "notification_listener_polling_interval_sec": POLLING_INTERVAL_S,
+                "run_migrations": False,
+                "log_level": "WARNING",
+            }
+        )
+        try:
+            students.warm(database)
+        except EvenhandError as error:
+            heartbeat.report("failed", message=str(error))
+            logger.error("%s", error)
+            return 4
+        DBOS.listen_queues([INTERACTIVE_QUEUE, BULK_QUEUE])
+        DBOS.launch()
+        for queue in (INTERACTIVE_QUEUE, BULK_QUEUE):
+            DBOS.register_queue(
+                queue,
+                worker_concurrency=1,
+                polling_interval_sec=POLLING_INTERVAL_S,
+                on_conflict="always_update",
+            )
+        heartbeat.report("ready", device=students.device, student_version_key=students.version_key)
+        logger.info("Ready on %s with student %s.", students.device, students.version_key)
+        stop.wait()
+        heartbeat.report("stopping")
+        logger.info("Stopping.")
+        DBOS.destroy(workflow_completion_timeout_sec=5)
+    database.close()
+    return 0
+
+
+def exit_when_orphaned() -> None:
+    """End this process when its supervisor is gone, even by SIGKILL; jobs resume in the next worker."""
+    supervisor = os.environ.get("EVENHAND_SUPERVISOR_PID")
+    if not supervisor:
+        return
+
+    def watch() -> None:
+        while os.getppid() == int(supervisor):
+            threading.Event().wait(0.5)
+        os._exit(5)
+
+    threading.Thread(target=watch, name="orphan-watch", daemon=True).start()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,172 @@
+"""The durable work. A workflow is a loop over steps; a step is short, idempotent, and looks for the cancel.
+
+Killed at any moment, a workflow resumes after its last finished step. A step that was cut off runs again:
+what it had not committed is gone, what it had committed it finds.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from dbos import DBOS
+from sqlalchemy import update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from db.engine import Database
+from db.queries import criterion_ids, next_unscored, unscored_count
+from db.tables import MachineScore, TaskRow, TaskVersion, Upload, utc_now
+from scoring.domain import UploadStatus
+from scoring.errors import EvenhandError
+from scoring.jobs import SCORE_UPLOAD
+from scoring.services.versions import active_version
+from scoring.worker.students import Students
+
+logger = logging.getLogger(__name__)
+RECOVERIES = 1_000_000  # a job is given up by people, never by a count of crashes
+
+
+class _Tools:
+    """What the steps work with; set once, before the engine of jobs is launched."""
+
+    database: Database
+    students: Students
+    chunk_size: int
+
+
+def configure(database: Database, students: Students, chunk_size: int) -> None:
+    """Give the steps their database and students."""
+    _Tools.database, _Tools.students, _Tools.chunk_size = database, students, chunk_size
+
+
+@DBOS.workflow(name=SCORE_UPLOAD, max_recovery_attempts=RECOVERIES)
+def score_upload(upload_id: str, job_id: str, again: bool) -> str:
+    """Score every response of an upload that is neither blank nor scored; returns the final status."""
+    try:
+        begun = begin_scoring(upload_id, job_id, again)
+        if begun["status"] != UploadStatus.RUNNING:
+            return str(begun["status"])
+        after = 0
+        while True:
+            chunk = score_chunk(upload_id, job_id, begun["student_version_id"], again, after)
+            if chunk["status"] != UploadStatus.RUNNING:
+                return str(chunk["status"])
+            if chunk["after"] is None:
+                return finish_scoring(upload_id, job_id, UploadStatus.DONE, "")
+            after = chunk["after"]
+    except EvenhandError as error:
+        logger.error("Upload %s: %s", upload_id, error)
+        return finish_scoring(upload_id, job_id, UploadStatus.FAILED, str(error))
+    except Exception as error:
+        # The boundary of the worker: the educator is told, the log has the trace.
+        logger.exception("Upload %s failed.", upload_id)
+        return finish_scoring(
+            upload_id,
+            job_id,
+            UploadStatus.FAILED,
+            f"Something went wrong in scoring ({type(error).__name__}).",
+        )
+
+
+@DBOS.step()
+def begin_scoring(upload_id: str, job_id: str, again: bool) -> dict[str, Any]:
+    """Mark the upload as running, and settle which student scores it."""
+    with _Tools.database.write() as session:
+        upload = _fenced(session, upload_id, job_id)
+        if upload is None:
+            return {"status": UploadStatus.CANCELLED}
+        version = active_version(session)
+        if version is None:
+            return {"status": _close(upload, UploadStatus.FAILED, "There is no active scoring model.")}
+        upload.status, upload.student_version_id = UploadStatus.RUNNING, version.id
+        upload.started_at = upload.started_at or utc_now()
+        upload.total = upload.scored + unscored_count(session, upload_id, None if again else version.id)
+        return {"status": UploadStatus.RUNNING, "student_version_id": version.id}
+
+
+@DBOS.step()
+def score_chunk(
+    upload_id: str, job_id: str, student_version_id: int, again: bool, after: int
+) -> dict[str, Any]:
+    """Score the next few responses and save them together with the progress.
+
+    Returns:
+        `status`, and `after`: the last response id looked at, or `None` when none was left.
+    """
+    with _Tools.database.read() as session:
+        upload = _fenced(session, upload_id, job_id)
+        if upload is None:
+            return {"status": UploadStatus.CANCELLED, "after": None}
+        rows = next_unscored(
+            session, upload_id, student_version_id, job_id, again=again, after=after, limit=_Tools.chunk_size
+        )
+        version = session.get(TaskVersion, upload.task_version_id)
+        assert version is not None
+        task = session.get(TaskRow, version.task_id)
+        assert task is not None
+        criteria, task_key = criterion_ids(session, version.id), task.key
+    if not rows:
+        return {"status": UploadStatus.RUNNING, "after": None}
+    # No transaction is open while the model works.
+    engine = _Tools.students.get(_Tools.database, student_version_id)
+    scores = engine.score(task_key, [text for _, text in rows])
+    values = [
+        {
+            "response_id": response_id,
+            "criterion_id": criteria[score.criterion_id],
+            "student_version_id": student_version_id,
+            "level": score.level,
+            "expected": score.expected,
+            "probabilities": list(score.probabilities),
+            "job_id": job_id,
+            "created_at": utc_now(),
+        }
+        for (response_id, _), response in zip(rows, scores, strict=True)
+        for score in response.criteria
+    ]
+    with _Tools.database.write() as session:
+        if _fenced(session, upload_id, job_id) is None:
+            return {"status": UploadStatus.CANCELLED, "after": None}
+        _save(session, values)
+        session.execute(update(Upload).where(Upload.id == upload_id).values(scored=Upload.scored + len(rows)))
+    return {"status": UploadStatus.RUNNING, "after": rows[-1][0]}
+
+
+@DBOS.step()
+def finish_scoring(upload_id: str, job_id: str, status: str, error: str) -> str:
+    """Record how the job ended, unless it was cancelled or replaced meanwhile."""
+    with _Tools.database.write() as session:
+        upload = _fenced(session, upload_id, job_id)
+        return UploadStatus.CANCELLED if upload is None else _close(upload, UploadStatus(status), error)
+
+
+def _fenced(session: Session, upload_id: str, job_id: str) -> Upload | None:
+    """The upload, if this job may still write to it: not cancelled, deleted, finished, or taken by another job."""
+    upload = session.get(Upload, upload_id)
+    if (
+        upload is None
+        or upload.job_id != job_id
+        or upload.status not in (UploadStatus.QUEUED, UploadStatus.RUNNING)
+    ):
+        return None
+    return upload
+
+
+def _close(upload: Upload, status: UploadStatus, error: str) -> str:
+    upload.status, upload.error, upload.finished_at = status, error, utc_now()
+    return status
+
+
+def _save(session: Session, values: list[dict[str, Any]]) -> None:
+    """Insert scores; one that this version gave before is replaced, so that a step run twice leaves one."""
+    dialect = session.get_bind().dialect.name
+    insert = (postgresql if dialect == "postgresql" else sqlite).insert(MachineScore)
+    replaced = ("level", "expected", "probabilities", "job_id", "created_at")
+    session.execute(
+        insert.on_conflict_do_update(
+            index_elements=["response_id", "criterion_id", "student_version_id"],
+            set_={name: insert.excluded[name] for name in replaced},
+        ),
+        values,
+    )

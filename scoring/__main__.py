@@ -17,6 +17,11 @@ COMMANDS = {
     "train": "train a student on an item bank folder",
     "score": "score a file of answers to one task",
     "evaluate": "measure a student's agreement with labelled responses",
+    "load": "publish the tasks of an item bank folder",
+    "describe": "print what an item bank holds: levels, variety of texts, agreement of two ratings",
+    "backup": "copy the database, consistent while the app runs",
+    "restore": "put a backup in the place of the database; stop the app first",
+    "verify-audit": "check that the audit log is whole",
 }
 """Command -> one line of help. The module's name has `_` where the command has `-`."""
 

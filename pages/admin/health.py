@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from pages.admin.times import ago
+from pages.admin.words import ago
 from pages.components.frame import empty_state, heading, told_plainly
 from pages.components.session import current_actor, services
 from scoring.services.actors import Actor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.admin.times import ago
+from pages.admin.words import ago, plain
 from pages.components.frame import empty_state, heading, told_plainly
 from pages.components.session import Key, current_actor, remember_notice, services
 from scoring.domain import Role
@@ -20,11 +20,11 @@ ROLES = {
 
 def password_to_hand_over(name: str, email: str, password: str) -> None:
     """The first password with what to do about it; it can't be shown again."""
-    st.markdown(f"First password for **{name}**, who signs in as **{email}**:")
+    st.markdown(f"First password for **{plain(name)}**, who signs in as **{plain(email)}**:")
     st.code(password, language=None)
     st.markdown(
         "Copy it now: it is shown only this once. Hand it over in person or by phone rather than by e-mail. "
-        f"{name} is asked to choose a password of their own at the first sign-in."
+        f"{plain(name)} is asked to choose a password of their own at the first sign-in."
     )
     if st.button("Done, I have copied it", key="password-done", type="primary"):
         st.rerun()
@@ -41,7 +41,9 @@ def reset_password(actor: Actor, person: Person) -> None:
     """Ask first, then show the new password in the same place."""
     asked = st.empty()
     with asked.container():
-        st.markdown(f"**{person.name}** will be signed out everywhere, and the password used until now stops working.")
+        st.markdown(
+            f"**{plain(person.name)}** will be signed out everywhere, and the password used until now stops working."
+        )
         with st.container(horizontal=True):
             agreed = st.button("Make a new password", key="reset-yes", type="primary")
             if st.button("Cancel", key="reset-no"):
@@ -58,8 +60,8 @@ def deactivate(actor: Actor, person: Person) -> None:
     """Say what will happen, then do it."""
     you = " This is your own account: you will be signed out." if person.id == actor.user_id else ""
     st.markdown(
-        f"**{person.name}** is signed out at once and can't sign in any more.{you} Nothing is deleted: sections, "
-        "scores and decisions stay, and you can reactivate the account here."
+        f"**{plain(person.name)}** is signed out at once and can't sign in any more.{you} Nothing is deleted: "
+        "sections, scores and decisions stay, and you can reactivate the account here."
     )
     with st.container(horizontal=True):
         agreed = st.button("Deactivate", key="deactivate-yes", type="primary")
@@ -68,7 +70,7 @@ def deactivate(actor: Actor, person: Person) -> None:
     if agreed:
         with told_plainly():
             services().accounts.set_active(actor, person.id, False)
-            remember_notice(f"{person.name} is deactivated; nothing was deleted.")
+            remember_notice(f"{plain(person.name)} is deactivated; nothing was deleted.")
             st.rerun()
 
 
@@ -95,25 +97,31 @@ def show(actor: Actor, person: Person) -> None:
         with st.container(width="stretch", gap=None):
             you = " (you)" if person.id == actor.user_id else ""
             off = "" if person.active else " :gray-badge[:material/person_off: Deactivated]"
-            st.markdown(f"**{person.name}**{you} · {person.role.capitalize()}{off}")
+            st.markdown(f"**{plain(person.name)}**{you} · {person.role.capitalize()}{off}")
             waiting = " · has not chosen a password yet" if person.must_change_password else ""
-            st.caption(f"{person.email} · last sign-in: {ago(person.last_sign_in_at)}{waiting}")
+            st.caption(f"{plain(person.email)} · last sign-in: {ago(person.last_sign_in_at)}{waiting}")
         if not person.active:
             if st.button("Reactivate", key=f"reactivate-{person.id}", icon=":material/person_check:"):
                 with told_plainly():
                     accounts.set_active(actor, person.id, True)
-                    remember_notice(f"{person.name} can sign in again.")
+                    remember_notice(f"{plain(person.name)} can sign in again.")
                     st.rerun()
             return
         with st.popover("Manage", icon=":material/manage_accounts:", key=f"manage-{person.id}"):
             with st.form(f"role-{person.id}", border=False):
-                role = st.radio("Role", list(ROLES), index=list(ROLES).index(person.role), format_func=ROLES.get)
+                role = st.radio(
+                    "Role",
+                    list(ROLES),
+                    index=list(ROLES).index(person.role),
+                    format_func=ROLES.get,
+                    key=f"role-of-{person.id}-{person.role}",
+                )
                 if you:
                     st.caption("This is your own account. As an educator you lose these screens at once.")
                 if st.form_submit_button("Change role") and role != person.role:
                     with told_plainly():
                         accounts.set_role(actor, person.id, role)
-                        remember_notice(f"{person.name} is now {role}.")
+                        remember_notice(f"{plain(person.name)} is now {role}.")
                         st.rerun()
             if st.button("New password", key=f"reset-{person.id}", icon=":material/key:"):
                 reset_password(actor, person)

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from pages.admin.cards import show_card
-from pages.admin.times import ago, in_utc
+from pages.admin.words import ago, in_utc
 from pages.components.frame import empty_state, heading, told_plainly
 from pages.components.session import current_actor, remember_notice, services
 from scoring.services.actors import Actor

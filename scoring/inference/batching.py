@@ -7,18 +7,19 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from scoring.student.model import Student, StudentOutput
-from scoring.student.tokens import Tokens, pad
+from scoring.student.tokens import Tokens, pad, padded_length
 
 
 def plan_batches(lengths: Sequence[int], token_budget: int, max_rows: int = 512) -> list[list[int]]:
-    """Group positions by similar length so that rows x longest row stays within a budget.
+    """Group positions by similar length so that rows x padded length stays within a budget.
 
     Longest first, so that memory peaks at once and not after an hour. The same lengths always give
     the same batches.
 
-    >>> plan_batches([3, 9, 4], token_budget=9)
+    >>> plan_batches([3, 17, 4], token_budget=24)
     [[1], [2, 0]]
     """
+    lengths = [padded_length(length) for length in lengths]
     order = sorted(range(len(lengths)), key=lambda position: (-lengths[position], position))
     batches: list[list[int]] = []
     for position in order:

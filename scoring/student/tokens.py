@@ -56,13 +56,22 @@ class Tokenizer:
         return Tokens((*row[: self.max_tokens - 1], row[-1]), truncated=True)
 
 
+def padded_length(length: int) -> int:
+    """The next multiple of `LENGTH_STEP`.
+
+    >>> padded_length(8), padded_length(9)
+    (8, 16)
+    """
+    return -(-length // LENGTH_STEP) * LENGTH_STEP
+
+
 def pad(rows: Sequence[Tokens], pad_id: int) -> tuple[Tensor, Tensor]:
     """Stack rows of different lengths.
 
     Returns:
         `input_ids` and `attention_mask`, both (B, T) int64, T the longest row rounded up to a multiple of 8.
     """
-    length = -(-max(len(row) for row in rows) // LENGTH_STEP) * LENGTH_STEP
+    length = padded_length(max(len(row) for row in rows))
     input_ids = torch.full((len(rows), length), pad_id, dtype=torch.long)  # (B, T)
     attention_mask = torch.zeros((len(rows), length), dtype=torch.long)  # (B, T)
     for index, row in enumerate(rows):

@@ -1,7 +1,8 @@
-"""Points in time as people say them."""
+"""Times as people say them, and typed text as it was typed."""
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 
@@ -29,6 +30,15 @@ def ago(then: datetime | None, now: datetime | None = None) -> str:
 def in_utc(then: datetime) -> str:
     """Date and time to the second in UTC, without the zone's name; say it beside."""
     return then.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def plain(text: str) -> str:
+    r"""Typed text for a place that reads Markdown: every sign stands for itself, and links to nowhere.
+
+    >>> print(plain("A*B [x](y) :red[z] $1"))
+    A\*B \[x\]\(y\) \:red\[z\] \$1
+    """
+    return re.sub(r"([\\`*_{}\[\]()#+!|<>~$:&^=-])", r"\\\1", " ".join(text.split()))
 
 
 def _count(number: int, unit: str) -> str:

@@ -46,28 +46,35 @@ def restore(url: str, source: Path) -> Path | None:
 
     Raises:
         InvalidFile: `source` is missing or not an undamaged Evenhand backup.
+        InvalidInput: `source` is the database itself.
         Conflict: the database is in use; stop the app first.
     """
     target = _require_sqlite(url)
     if not source.exists():
         raise InvalidFile(f"{source}: not found")
+    if target.exists() and source.samefile(target):
+        raise InvalidInput(f"{source}: this is the database in use, not a backup of it")
     _check(source)
-    kept = None
-    if target.exists():
-        _require_unused(target)
-        number = 1
-        while (kept := target.with_name(f"{target.name}.replaced-{number}")).exists():
-            number += 1
-        os.replace(target, kept)
-    for suffix in ("-wal", "-shm"):
-        target.with_name(target.name + suffix).unlink(missing_ok=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
     part.unlink(missing_ok=True)
-    with closing(sqlite3.connect(source)) as saved, closing(sqlite3.connect(part)) as copy:
-        saved.backup(copy)
-    _sync(part)
-    os.replace(part, target)
+    kept = None
+    try:
+        # The copy is whole before anything moves, so that a full disk leaves the database in its place.
+        with closing(sqlite3.connect(source)) as saved, closing(sqlite3.connect(part)) as copy:
+            saved.backup(copy)
+        _sync(part)
+        if target.exists():
+            _require_unused(target)
+            number = 1
+            while (kept := target.with_name(f"{target.name}.replaced-{number}")).exists():
+                number += 1
+            os.replace(target, kept)
+        for suffix in ("-wal", "-shm"):
+            target.with_name(target.name + suffix).unlink(missing_ok=True)
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
     return kept
 
 
@@ -92,7 +99,7 @@ def _require_unused(path: Path) -> None:
 
 def _check(path: Path) -> None:
     try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
             verdict = connection.execute("PRAGMA integrity_check").fetchone()[0]
             tables = {
                 row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")

@@ -14,6 +14,7 @@ from dbos import run_dbos_database_migrations
 
 from db.backup import backup
 from db.engine import Database, sqlite_path
+from scoring.errors import Conflict
 
 logger = logging.getLogger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -47,19 +48,34 @@ def migrate(database: Database, backup_dir: Path) -> Path | None:
 
     Returns:
         The backup that was made, or `None` where nothing had to be migrated or nothing was there.
+
+    Raises:
+        Conflict: a newer program has migrated the database; it is left alone.
     """
-    before, target = current_revision(database), newest_revision()
+    target = newest_revision()
     saved = None
-    if before != target:
-        if before is not None and sqlite_path(database.url) is not None:
-            stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-            saved = backup(database.url, backup_dir / f"before-{target}-{stamp}.db")
-            logger.info("Backed up to %s before migrating from %s to %s.", saved, before, target)
+    if current_revision(database) != target:
         config = alembic_config()
         with database.engine.connect().execution_options(writes=True) as connection, connection.begin():
             # Two processes may start at once: whoever waited for the lock finds the work done.
-            if MigrationContext.configure(connection).get_current_revision() != target:
+            before = MigrationContext.configure(connection).get_current_revision()
+            if before != target:
+                _require_known(before)
+                if before is not None and sqlite_path(database.url) is not None:
+                    # Under the lock, so that nothing is written between the copy and the change.
+                    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+                    saved = backup(database.url, backup_dir / f"before-{target}-{stamp}.db")
+                    logger.info("Backed up to %s before migrating from %s to %s.", saved, before, target)
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
     run_dbos_database_migrations(system_database_url=database.url)
     return saved
+
+
+def _require_known(revision: str | None) -> None:
+    known = {script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise Conflict(
+            f"The database is at revision {revision}, which this program does not know. "
+            "Start the newer program that made it, or restore a backup from before."
+        )

@@ -11,7 +11,7 @@ from pages.components.session import current_actor, services
 from scoring.services.actors import Actor
 from scoring.services.audit import AuditEntry
 
-PER_PAGE = 50
+PER_PAGE = 25
 KINDS = {
     "": "Everything",
     "session.": "Signing in and out",
@@ -54,6 +54,8 @@ ACTIONS = {
     "version.register": "took in a model version",
 }
 
+OBJECTS = {"student_version": "model version", "itembank": "item bank"}
+
 
 def who(actor_id: int | None, people: dict[int, str]) -> str:
     """The name as the account has it today; the log itself holds the number."""
@@ -66,7 +68,6 @@ def show_events(events: list[AuditEntry], people: dict[int, str]) -> None:
     """A page of events, one row each."""
     frame = pd.DataFrame(
         {
-            "No.": [event.id for event in events],
             "Time (UTC)": [in_utc(event.at) for event in events],
             "Who": [who(event.actor_id, people) for event in events],
             "What": [ACTIONS.get(event.action, event.action) for event in events],
@@ -74,10 +75,11 @@ def show_events(events: list[AuditEntry], people: dict[int, str]) -> None:
             "Details": [
                 ", ".join(f"{name}: {_plain(value)}" for name, value in event.detail.items()) for event in events
             ],
+            "No.": [event.id for event in events],
         }
     )
     st.dataframe(
-        frame, hide_index=True, height=min(36 * (len(frame) + 1) + 4, 720), alt="Events of the audit log, newest first",
+        frame, hide_index=True, height="content", alt="Events of the audit log, newest first",
         column_config={"No.": st.column_config.NumberColumn(width=60)},
     )  # fmt: skip
 
@@ -85,7 +87,7 @@ def show_events(events: list[AuditEntry], people: dict[int, str]) -> None:
 def _object(event: AuditEntry, people: dict[int, str]) -> str:
     if event.object_type == "user" and event.object_id.isdigit():
         return f"account {event.object_id} ({people.get(int(event.object_id), 'gone')})"
-    return f"{event.object_type.replace('student_version', 'model version')} {event.object_id}"
+    return f"{OBJECTS.get(event.object_type, event.object_type)} {event.object_id}"
 
 
 def _plain(value: object) -> str:

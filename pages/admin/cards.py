@@ -59,7 +59,7 @@ def show_card(card: Mapping[str, Any], titles: Mapping[str, str], names: Names) 
         st.caption("An empty cell can't be computed: only one level was used, or no second person scored.")
     rows = [{"Task": titles.get(t.get("id"), t.get("id")), **_counts(t.get("rows"))} for t in card.get("tasks", [])]
     if rows:
-        st.markdown("##### Answers it learned from")
+        st.markdown("##### How many answers were used for what")
         st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Number of answers per task")
     if card.get("limits"):
         st.markdown("##### Limits\n" + "\n".join(f"- {limit}" for limit in card["limits"]))
@@ -97,6 +97,8 @@ def figures(val: Mapping[str, Any], titles: Mapping[str, str], names: Names) -> 
                 }
             )
     frame = pd.DataFrame(rows)
+    if not frame.empty and frame["Two people"].isna().all():
+        frame = frame.drop(columns="Two people")
     return frame.astype({column: "Float64" for column in frame.columns if column in _MEASURED})
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
-from pages.admin.words import ago
+from pages.admin.words import ago, plain
 from pages.components.frame import empty_state, heading, told_plainly
 from pages.components.session import current_actor, services
 from scoring.services.actors import Actor
@@ -50,7 +49,7 @@ def verdict(workers: list[WorkerHealth], queue: QueueHealth, has_model: bool) ->
 
 def _said(worker: WorkerHealth) -> str:
     words = {
-        "failed": f"failed ({worker.message.rstrip('.')})" if worker.message else "failed",
+        "failed": f"failed ({plain(worker.message.rstrip('.'))})" if worker.message else "failed",
         "silent": f"gave its last sign of life {ago(worker.heartbeat_at)}",
         "stopped": "has stopped",
         "stopping": "is stopping",
@@ -59,25 +58,25 @@ def _said(worker: WorkerHealth) -> str:
 
 
 def show_workers(workers: list[WorkerHealth]) -> None:
-    """One row a worker."""
+    """One short list a worker."""
     st.subheader("Workers", anchor=False)
     if not workers:
         empty_state("engineering", "No worker has reported yet", "The sentence above says what to do.")
         return
-    frame = pd.DataFrame(
-        {
-            "Worker": [worker.executor_id for worker in workers],
-            "State": [STATE_WORDS.get(worker.state, worker.state) for worker in workers],
-            "Last sign of life": [ago(worker.heartbeat_at) for worker in workers],
-            "Runs on": [_device(worker.device) for worker in workers],
-            "Model version": [worker.student_version_key or "none" for worker in workers],
-            "Started": [ago(worker.started_at) for worker in workers],
-            "It says": [worker.message for worker in workers],
+    for worker in workers:
+        facts = {
+            "Worker": worker.executor_id,
+            "State": STATE_WORDS.get(worker.state, worker.state),
+            "It says": worker.message,
+            "Last sign of life": ago(worker.heartbeat_at),
+            "Runs on": _device(worker.device),
+            "Model version": worker.student_version_key or "none",
+            "Started": ago(worker.started_at),
         }
-    )
-    if not frame["It says"].any():
-        frame = frame.drop(columns="It says")
-    st.table(frame, hide_index=True, border="horizontal", alt="Workers and what they last reported")
+        st.table(
+            {name: plain(value) for name, value in facts.items() if value},
+            border="horizontal", width="content", alt=f"{worker.executor_id}: what it last reported",
+        )  # fmt: skip
 
 
 def _device(device: str) -> str:
@@ -103,7 +102,7 @@ def now(actor: Actor, has_model: bool) -> None:
         workers = health.workers()
         verdict(workers, queue, has_model)
         with st.container(horizontal=True):
-            st.metric("Database", "answers", border=True, help=f"Revision {database.revision} of its tables.")
+            st.metric("Database", "Works", border=True, help=f"Revision {database.revision} of its tables.")
             st.metric("Uploads that wait", queue.queued, border=True)
             st.metric("Uploads being scored", queue.running, border=True)
         show_workers(workers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from pages.admin.passwords import reset_password, show_first_password
 from pages.admin.words import ago, plain
 from pages.components.frame import empty_state, heading, told_plainly
 from pages.components.session import Key, current_actor, remember_notice, services
@@ -16,43 +17,6 @@ ROLES = {
     Role.EDUCATOR: "Educator: uploads, reviews and exports their own sections",
     Role.ADMINISTRATOR: "Administrator: sees every section and these administration screens as well",
 }
-
-
-def password_to_hand_over(name: str, email: str, password: str) -> None:
-    """The first password with what to do about it; it can't be shown again."""
-    st.markdown(f"First password for **{plain(name)}**, who signs in as **{plain(email)}**:")
-    st.code(password, language=None)
-    st.markdown(
-        "Copy it now: it is shown only this once. Hand it over in person or by phone rather than by e-mail. "
-        f"{plain(name)} is asked to choose a password of their own at the first sign-in."
-    )
-    if st.button("Done, I have copied it", key="password-done", type="primary"):
-        st.rerun()
-
-
-@st.dialog("Account made", dismissible=False, icon=":material/key:")
-def show_first_password(person: Person, password: str) -> None:
-    """After adding somebody."""
-    password_to_hand_over(person.name, person.email, password)
-
-
-@st.dialog("New password", dismissible=False, icon=":material/key:")
-def reset_password(actor: Actor, person: Person) -> None:
-    """Ask first, then show the new password in the same place."""
-    asked = st.empty()
-    with asked.container():
-        st.markdown(
-            f"**{plain(person.name)}** will be signed out everywhere, and the password used until now stops working."
-        )
-        with st.container(horizontal=True):
-            agreed = st.button("Make a new password", key="reset-yes", type="primary")
-            if st.button("Cancel", key="reset-no"):
-                st.rerun()
-    if agreed:
-        with told_plainly():
-            password = services().accounts.reset_password(actor, person.id)
-            asked.empty()
-            password_to_hand_over(person.name, person.email, password)
 
 
 @st.dialog("Deactivate this account?", icon=":material/person_off:")
@@ -76,9 +40,8 @@ def deactivate(actor: Actor, person: Person) -> None:
 
 def add_person(actor: Actor) -> None:
     """The form; its key changes after each success, so that it comes back empty."""
-    st.subheader("Add a person", anchor=False)
     filled = st.session_state.setdefault(Key.FORM, 0)
-    with st.form(f"add-person-{filled}", width=560):
+    with st.form(f"add-person-{filled}", width=560, border=False):
         name = st.text_input("Name", max_chars=200, key=f"new-name-{filled}")
         email = st.text_input("E-mail address", max_chars=254, key=f"new-email-{filled}")
         role = st.radio("Role", list(ROLES), format_func=ROLES.__getitem__, key=f"new-role-{filled}")
@@ -92,50 +55,59 @@ def add_person(actor: Actor) -> None:
 
 def show(actor: Actor, person: Person) -> None:
     """One account with what can be done about it."""
-    accounts = services().accounts
-    with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        with st.container(width="stretch", gap=None):
-            you = " (you)" if person.id == actor.user_id else ""
+    you = person.id == actor.user_id
+    with st.container(border=True):
+        with st.container(gap=None):
             off = "" if person.active else " :gray-badge[:material/person_off: Deactivated]"
-            st.markdown(f"**{plain(person.name)}**{you} · {person.role.capitalize()}{off}")
-            waiting = " · has not chosen a password yet" if person.must_change_password else ""
-            st.caption(f"{plain(person.email)} · last sign-in: {ago(person.last_sign_in_at)}{waiting}")
-        if not person.active:
-            if st.button("Reactivate", key=f"reactivate-{person.id}", icon=":material/person_check:"):
-                with told_plainly():
-                    accounts.set_active(actor, person.id, True)
-                    remember_notice(f"{plain(person.name)} can sign in again.")
-                    st.rerun()
-            return
-        with st.popover("Manage", icon=":material/manage_accounts:", key=f"manage-{person.id}"):
-            with st.form(f"role-{person.id}", border=False):
-                role = st.radio(
-                    "Role",
-                    list(ROLES),
-                    index=list(ROLES).index(person.role),
-                    format_func=ROLES.get,
-                    key=f"role-of-{person.id}-{person.role}",
-                )
-                if you:
-                    st.caption("This is your own account. As an educator you lose these screens at once.")
-                if st.form_submit_button("Change role") and role != person.role:
-                    with told_plainly():
-                        accounts.set_role(actor, person.id, role)
-                        remember_notice(f"{plain(person.name)} is now {role}.")
-                        st.rerun()
+            st.markdown(f"**{plain(person.name)}**{' (you)' if you else ''} · {person.role.capitalize()}{off}")
+            st.text(person.email)
+            waiting = " · has not chosen a password of their own yet" if person.must_change_password else ""
+            st.caption(f"Last sign-in: {ago(person.last_sign_in_at)}{waiting}")
+        with st.container(horizontal=True):
+            if not person.active:
+                reactivate(actor, person)
+                return
+            with st.popover("Role", icon=":material/badge:"):
+                change_role(actor, person)
             if st.button("New password", key=f"reset-{person.id}", icon=":material/key:"):
                 reset_password(actor, person)
             if st.button("Deactivate", key=f"deactivate-{person.id}", icon=":material/person_off:"):
                 deactivate(actor, person)
 
 
+def reactivate(actor: Actor, person: Person) -> None:
+    """Let somebody in again; nothing to confirm."""
+    if st.button("Reactivate", key=f"reactivate-{person.id}", icon=":material/person_check:"):
+        with told_plainly():
+            services().accounts.set_active(actor, person.id, True)
+            remember_notice(f"{plain(person.name)} can sign in again.")
+            st.rerun()
+
+
+def change_role(actor: Actor, person: Person) -> None:
+    """Choose and save."""
+    with st.form(f"role-{person.id}", border=False):
+        role = st.radio(
+            "Role", list(ROLES), index=list(ROLES).index(person.role), format_func=ROLES.__getitem__,
+            key=f"role-of-{person.id}-{person.role}",
+        )  # fmt: skip
+        if person.id == actor.user_id:
+            st.caption("This is your own account. As an educator you lose these screens at once.")
+        if st.form_submit_button("Change role") and role != person.role:
+            with told_plainly():
+                services().accounts.set_role(actor, person.id, role)
+                remember_notice(f"{plain(person.name)} is now {role}.")
+                st.rerun()
+
+
 with told_plainly():
     actor = current_actor()
     heading("People", "Who may sign in, and what they may do.")
     everyone = services().accounts.people(actor)
-    add_person(actor)
-    st.subheader("Accounts", anchor=False)
-    if len(everyone) == 1:
+    alone = len(everyone) == 1
+    with st.expander("Add a person", expanded=alone, icon=":material/person_add:", key="add-person"):
+        add_person(actor)
+    if alone:
         empty_state("group_add", "Nobody but you yet", "Add an educator above, so that they can score their classes.")
     wanted = ""
     if len(everyone) > PER_PAGE:

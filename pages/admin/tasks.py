@@ -29,7 +29,6 @@ def overview(tasks: list[TaskSummary]) -> None:
     st.dataframe(
         frame,
         hide_index=True,
-        column_config={"Task": st.column_config.TextColumn(pinned=True, width="medium")},
         alt="All tasks of the item bank, retired ones last",
     )
 
@@ -68,9 +67,10 @@ def detail(actor: Actor, task: TaskSummary) -> None:
         st.caption("None came with this task. The model can only learn it from answers that people have scored.")
         return
     st.caption(f"{task.examples} answers scored by people came with this task. How many there are at each level:")
+    charts = st.container(horizontal=True)
     for number, example in enumerate(services().tasks.examples(actor, task.id)):
-        st.markdown(f"**{example.criterion.name}**")
-        with st.container(width=480):
+        with charts.container(width=300):
+            st.markdown(f"**{example.criterion.name}**")
             level_counts(example.criterion, example.counts, key=f"counts-{task.id}-{number}")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from pages.admin.cards import show_card
-from pages.admin.words import ago, in_utc
+from pages.admin.words import ago, in_utc, plain
 from pages.components.frame import empty_state, heading, told_plainly
 from pages.components.session import current_actor, remember_notice, services
 from scoring.services.actors import Actor
@@ -15,25 +15,24 @@ from scoring.services.versions import ACTIVE, CANDIDATE, VersionSummary
 
 STATES = {
     ACTIVE: ":green-badge[:material/check_circle: Active: scores new answers]",
-    CANDIDATE: ":blue-badge[:material/hourglass_empty: Candidate: waits for your decision]",
+    CANDIDATE: ":blue-badge[:material/hourglass_empty: Candidate: not in use yet]",
 }
-RETIRED_BADGE = ":gray-badge[:material/archive: Retired: scored before]"
+RETIRED_BADGE = ":gray-badge[:material/archive: Retired: in use before]"
 
 
 @st.dialog("Let this version score?", icon=":material/model_training:", width="medium")
 def activate(actor: Actor, version: VersionSummary, active: VersionSummary | None, titles: dict[str, str]) -> None:
     """Say what will change, then do it."""
     st.markdown(
-        f"New answers will be scored by **{version.version_key}**"
-        + (f" instead of **{active.version_key}**. " if active else ". ")
+        f"New answers will be scored by **{plain(version.version_key)}**"
+        + (f" instead of **{plain(active.version_key)}**. " if active else ". ")
         + "Scores that exist stay as they are until an educator scores an upload again, and people's decisions "
         "always stand. You can go back to the other version here at any time."
     )
     lost = [titles.get(key, key) for key in (active.task_keys if active else ()) if key not in version.task_keys]
     if lost:
         st.warning(
-            f"It does not know {len(lost)} of the tasks that are scored now: {', '.join(lost)}. "
-            "New uploads to them will be refused.",
+            f"It can't score everything that is scored now. Missing: {', '.join(lost)}. New uploads there are refused.",
             icon=":material/warning:",
         )
     with st.container(horizontal=True):
@@ -43,7 +42,7 @@ def activate(actor: Actor, version: VersionSummary, active: VersionSummary | Non
     if agreed:
         with told_plainly():
             services().versions.activate(actor, version.id)
-            remember_notice(f"{version.version_key} scores new answers from now on.")
+            remember_notice(f"{plain(version.version_key)} scores new answers from now on.")
             st.rerun()
 
 
@@ -58,14 +57,8 @@ def show(
 ) -> None:  # fmt: skip
     """One version with its card."""
     with st.container(border=True):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            with st.container(width="stretch", gap=None):
-                st.markdown(f"**{version.version_key}**")
-                st.markdown(STATES.get(version.state, RETIRED_BADGE))
-            if version.state != ACTIVE:
-                label = "Activate" if version.state == CANDIDATE else "Activate again"
-                if st.button(label, key=f"activate-{version.id}", icon=":material/play_arrow:"):
-                    activate(actor, version, active, titles)
+        st.markdown(f"#### {plain(version.version_key)}")
+        st.markdown(STATES.get(version.state, RETIRED_BADGE))
         facts = [
             trained(version.card, version),
             f"{len(version.task_keys)} tasks",
@@ -75,6 +68,10 @@ def show(
         if version.activated_at:
             facts.append(f"last activated {in_utc(version.activated_at)} UTC")
         st.caption(" · ".join(facts))
+        if version.state != ACTIVE:
+            label = "Activate" if version.state == CANDIDATE else "Activate again"
+            if st.button(label, key=f"activate-{version.id}", icon=":material/play_arrow:"):
+                activate(actor, version, active, titles)
         with st.expander("What it was trained on, and how well it agrees with people", icon=":material/description:"):
             show_card(version.card, titles, names)
 

@@ -87,12 +87,14 @@ def show_upload(actor: Actor, upload: UploadSummary) -> None:
     frame = table.frame
     unscored = int(frame["total"].isna().sum())
     show_actions(actor, upload, scored=len(frame) > 0)
-    columns = st.columns(4)
-    columns[0].metric("Answers", f"{len(frame):,}")
-    columns[1].metric("Reviewed by a person", f"{table.reviewed:,} of {len(frame):,}")
     mean = frame["total"].mean()
-    columns[2].metric("Mean total", "–" if pd.isna(mean) else f"{mean:.1f} of {table.task.highest}")
-    columns[3].metric("Without a score", f"{unscored:,}", help="Blank answers, and answers not scored yet.")
+    with st.container(horizontal=True, gap="large"):
+        st.metric("Answers", f"{len(frame):,}", width="content")
+        st.metric("Reviewed by a person", f"{table.reviewed:,} of {len(frame):,}", width="content")
+        st.metric("Mean total", "–" if pd.isna(mean) else f"{mean:.1f} of {table.task.highest}", width="content")
+        st.metric(
+            "Without a score", f"{unscored:,}", help="Blank answers, and answers not scored yet.", width="content"
+        )
     if table.reviewed < len(frame):
         st.caption(
             ":material/smart_toy: Unreviewed scores come from the model alone. They are a suggestion until you have looked."

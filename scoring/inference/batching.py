@@ -17,7 +17,7 @@ def plan_batches(lengths: Sequence[int], token_budget: int, max_rows: int = 512)
     the same batches.
 
     >>> plan_batches([3, 17, 4], token_budget=24)
-    [[1], [2, 0]]
+    [[1], [0, 2]]
     """
     lengths = [padded_length(length) for length in lengths]
     order = sorted(range(len(lengths)), key=lambda position: (-lengths[position], position))

@@ -12,6 +12,8 @@ from db.tables import Section, SectionEducator, SignInSession, User, utc_now
 from scoring.domain import Role
 from scoring.errors import NotAllowed, NotFound, NotSignedIn
 
+LONGEST_SESSION = timedelta(hours=12)
+
 
 @dataclass(frozen=True)
 class Actor:
@@ -43,7 +45,10 @@ def require(
     row = session.get(SignInSession, actor.token_hash)
     if row is None or row.user_id != actor.user_id or row.revoked_at is not None:
         raise NotSignedIn("You are signed out. Sign in again to go on.")
-    if utc_now() - row.last_seen_at > actor.idle_timeout:
+    now = utc_now()
+    if now - row.created_at > LONGEST_SESSION:
+        raise NotSignedIn("You were signed in for half a day. Sign in again to go on.")
+    if now - row.last_seen_at > actor.idle_timeout:
         raise NotSignedIn("You were signed out after a long pause. Sign in again to go on.")
     user = session.get(User, actor.user_id)
     if user is None or not user.active:

@@ -70,7 +70,8 @@ def record(
         action=action,
         object_type=object_type,
         object_id=str(object_id),
-        detail=detail,
+        # As the database will give it back, or the hash would not fit: a number as a key becomes a text.
+        detail=json.loads(json.dumps(detail)),
         previous_hash=head.last_hash,
     )
     event.hash = event_hash(event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -155,13 +156,14 @@ class Uploads:
 
         Raises:
             InvalidFile: it can't be read, or rows have errors and `take_good_rows` is false.
-            Conflict: the task was changed or retired meanwhile.
+            Conflict: the task was changed or retired meanwhile, or the token came with another form before.
             ModelUnavailable: no active student scores this task.
             StorageFull: the disk is full; nothing was saved.
         """
+        form = (actor.user_id, section_id, task_version_id, hashlib.sha256(data).hexdigest())
         with self._database.read() as session:
             require_section(session, require(session, actor), section_id)
-            before = _by_token(session, token)
+            before = _by_token(session, token, form)
         if before is not None:
             return before.id
         # The slow part stays outside the transaction, so that nobody waits for the write lock.
@@ -171,7 +173,7 @@ class Uploads:
         upload_id = str(uuid.uuid4())
         with self._database.write() as session:
             user = require(session, actor)
-            before = _by_token(session, token)
+            before = _by_token(session, token, form)
             if before is not None:
                 return before.id
             section = require_section(session, user, section_id)
@@ -300,8 +302,14 @@ def require_upload(session: Session, user: User, upload_id: str) -> Upload:
     return upload
 
 
-def _by_token(session: Session, token: str) -> Upload | None:
-    return session.scalar(select(Upload).where(Upload.submit_token == token))
+def _by_token(session: Session, token: str, form: tuple[int, int, int, str]) -> Upload | None:
+    """What this form saved before; another form with its token must not be taken for saved."""
+    before = session.scalar(select(Upload).where(Upload.submit_token == token))
+    if before is not None and form != (
+        before.uploaded_by, before.section_id, before.task_version_id, before.file_sha256,
+    ):  # fmt: skip
+        raise Conflict("This form was sent before, with another file, class or task. Reload the page, then send it again.")
+    return before
 
 
 def _require_usable(checked: CheckedFile, take_good_rows: bool) -> None:
@@ -334,7 +342,8 @@ def _add_responses(
     """Find or make each row's learner, and number the attempts after those of earlier uploads."""
     members = members_by_identifier(session, section_id)
     new = list(dict.fromkeys(row.learner for row in rows if row.learner not in members))
-    names = {row.learner: row.learner_name for row in rows if row.learner_name}
+    # The first row that names a student counts.
+    names = {row.learner: row.learner_name for row in reversed(rows) if row.learner_name}
     learners = [Learner(name=names.get(identifier, "")[:200]) for identifier in new]
     session.add_all(learners)
     session.flush()

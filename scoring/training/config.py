@@ -23,18 +23,18 @@ class TrainConfig:
     Raises `InvalidInput` on construction when a value is out of range; the message names the field.
     """
 
-    epochs: int = 20  # passes over the training rows, at most
-    patience: int = 5  # epochs without a better dev score before stopping
+    epochs: int = 15  # passes over the training rows, at most
+    patience: int = 6  # epochs without a better dev score before stopping
     batch_size: int = 16  # responses per step, tasks mixed
     lr_lora: float = 5e-4  # peak learning rate of the encoder's low-rank deltas
-    lr_new: float = 1e-3  # peak learning rate of pooling, gates, experts, heads and task embeddings
+    lr_new: float = 5e-4  # peak learning rate of pooling, gates, experts, heads and task embeddings
     weight_decay: float = 0.01  # AdamW's decoupled decay, per step and unit of learning rate
     warmup: float = 0.1  # share of all steps in which the learning rate rises to its peak
     clip: float = 1.0  # largest norm of the gradient
-    average: float = 0.0  # decay per step of the weight average that is kept; 0 keeps the last weights
+    average: float = 0.98  # decay per step of the weight average that is kept; 0 keeps the last weights
     balance_weight: float = 0.01  # weight of the balance loss
     z_weight: float = 0.001  # weight of the gate's z-loss
-    expected_weight: float = 0.0  # weight of the squared error of the expected score, in units of the level range
+    expected_weight: float = 1.0  # weight of the squared error of the expected score, in units of the level range
     dev_share: float = 0.15  # share of training rows held out for stopping, where no fold says so
     val_share: float = 0.15  # share of all rows held out for the report, where no fold says so
     precision: str = "auto"  # "auto", "fp32" or "bf16" (autocast)

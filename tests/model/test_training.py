@@ -18,7 +18,7 @@ from scoring.training.losses import UNLABELLED, student_loss
 from scoring.training.trainer import Rows, epoch_batches, train
 
 TINY = TrainConfig(
-    epochs=25, patience=25, batch_size=16, lr_lora=3e-3, lr_new=1e-2, precision="fp32",
+    epochs=25, patience=25, batch_size=16, average=0.0, lr_lora=3e-3, lr_new=1e-2, precision="fp32",
     student={"experts": 2, "expert_hidden": 16, "gate_hidden": 8, "task_width": 8, "lora_rank": 4, "max_tokens": 32},
 )  # fmt: skip
 

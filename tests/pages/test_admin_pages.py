@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import hashlib
 import json
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
 from db.tables import AuditEvent, Worker, utc_now
+from pages.admin import words
 from scoring.domain import Role
 from scoring.errors import NotAllowed
 from scoring.services.actors import Actor
@@ -230,7 +232,7 @@ def test_a_card_is_shown_as_far_as_it_goes(
     folder = version_folder(tmp_path / "v1", "v1", card, {"melting-ice": {"heat": [0, 1]}})
     register_student(services.database, folder, tmp_path / "store")
     at = app(administrator, "admin/versions.py")
-    assert "**v1**" in said(at)
+    assert "#### v1" in said(at)
     if card is CARD:
         [row] = at.dataframe[0].value.to_dict("records")
         assert (row["Criterion"], row["95% interval"]) == ("Names the transfer of heat", "0.50 to 0.85")
@@ -271,7 +273,7 @@ def test_health_says_that_everything_works(app: Open, services: Services, admini
     services.settings.worker_log.write_text("Ready on cuda:0.\n")
     at = app(administrator, "admin/health.py")
     assert "Everything works" in at.success[0].value
-    assert at.table[0].value["Runs on"].tolist() == ["graphics card"]
+    assert "graphics card" in at.table[0].value.iloc[:, 0].tolist()
     assert at.code[0].value == "Ready on cuda:0."
 
 
@@ -281,7 +283,7 @@ def test_health_says_why_a_worker_failed(app: Open, services: Services, administ
             Worker(executor_id="worker-1", pid=1, state="failed", message="v1: not a readable student version",
                    started_at=utc_now(), heartbeat_at=utc_now())
         )  # fmt: skip
-    assert "v1: not a readable student version" in app(administrator, "admin/health.py").error[0].value
+    assert "not a readable student version" in app(administrator, "admin/health.py").error[0].value
 
 
 # Audit log
@@ -299,10 +301,10 @@ def test_the_audit_log_shows_events_newest_first_with_names(app: Open, administr
 
 
 def test_the_audit_log_is_paged(app: Open, services: Services, administrator: Actor) -> None:
-    for number in range(60):
+    for number in range(40):
         services.sections.create(administrator, f"Section {number}")
     at = app(administrator, "admin/audit.py")
-    assert len(at.dataframe[0].value) == 50
+    assert len(at.dataframe[0].value) == 25
     at.session_state["audit-page-"] = 2
     at.run()
     assert not at.exception
@@ -327,3 +329,16 @@ def test_the_check_says_where_a_changed_record_breaks(
         session.execute(update(AuditEvent).where(AuditEvent.id == 2).values(actor_id=educator.user_id))
     [error] = press_check(app(administrator, "admin/audit.py")).error
     assert "breaks at event 2: its content was changed" in error.value
+
+
+def test_health_shows_nothing_once_signed_out(app: Open, services: Services, administrator: Actor) -> None:
+    at = app(administrator, "admin/health.py")
+    services.accounts.sign_out(administrator)
+    at.run()
+    assert not at.exception
+    assert "signed out" in at.info[0].value
+    assert not at.metric
+
+
+def test_the_examples_in_words_hold() -> None:
+    assert doctest.testmod(words).failed == 0

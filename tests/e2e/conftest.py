@@ -1,0 +1,30 @@
+"""The running program and a browser, for tests that walk the whole path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.e2e.running import RunningApp, chromium
+
+
+@pytest.fixture
+def running_app(tmp_path: Path) -> Iterator[RunningApp]:
+    """The program over an empty data folder, ready to score."""
+    app = RunningApp(tmp_path / "var")
+    app.start()
+    try:
+        app.wait_until_ready()
+        yield app
+    finally:
+        app.stop()
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    """The system's Chromium."""
+    with chromium() as opened:
+        yield opened

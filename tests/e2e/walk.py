@@ -1,0 +1,95 @@
+"""What a person does on the screens, as steps that tests and the picture command share."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.e2e.running import RunningApp
+
+PASSWORD = "a long enough sentence"
+SLOW_MS = 60_000
+
+
+def settle(page: Page) -> None:
+    """Wait until the script has run to its end."""
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=SLOW_MS)
+    page.wait_for_timeout(300)
+
+
+def set_up(page: Page, app: RunningApp, name: str = "Ada Lindqvist", email: str = "ada@school.example") -> None:
+    """The first visitor becomes the first administrator."""
+    page.goto(app.url)
+    expect(page).to_have_url(re.compile("/session/set-up"))
+    page.get_by_label("Set-up code").fill(app.set_up_code())
+    page.get_by_label("Your name").fill(name)
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Create the account").click()
+    expect(page.get_by_role("heading", name="Score a class")).to_be_visible(timeout=SLOW_MS)
+
+
+def sign_in(page: Page, app: RunningApp, email: str, password: str = PASSWORD) -> None:
+    """Through the form, to the first screen."""
+    page.goto(app.url)
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def go(page: Page, name: str, heading: str | None = None) -> None:
+    """Through the navigation to a screen."""
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=True).click()
+    expect(page.get_by_role("heading", name=heading or name, level=1)).to_be_visible(timeout=SLOW_MS)
+    settle(page)
+
+
+def choose_password(page: Page, first: str) -> None:
+    """The first sign-in's screen."""
+    expect(page.get_by_role("heading", name="Choose your own password")).to_be_visible(timeout=SLOW_MS)
+    page.get_by_label("Current password").fill(first)
+    page.get_by_label("New password", exact=True).fill(PASSWORD)
+    page.get_by_label("New password once more").fill(PASSWORD)
+    page.get_by_role("button", name="Change password").click()
+
+
+def make_section(page: Page, name: str) -> None:
+    """On the sections screen."""
+    go(page, "My sections")
+    page.get_by_label("Name of the new section").fill(name)
+    page.get_by_role("button", name="Make a section").click()
+    expect(page.get_by_role("heading", name=name)).to_be_visible(timeout=SLOW_MS)
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    """One entry of a select box."""
+    page.get_by_role("combobox", name=re.compile(re.escape(label))).click()
+    page.get_by_role("option", name=re.compile(re.escape(option))).first.click()
+    settle(page)
+
+
+def upload(page: Page, path: Path, task: str) -> None:
+    """Choose a task, drop a file, wait for the check."""
+    go(page, "Score a class")
+    choose(page, "Task", task)
+    page.locator("input[type=file]").set_input_files(path)
+    expect(page.get_by_role("heading", name="What the check found")).to_be_visible(timeout=SLOW_MS)
+    settle(page)
+
+
+def submit(page: Page) -> None:
+    """Take the good rows and have them scored."""
+    leave_out = page.get_by_role("checkbox", name=re.compile("Take the"))
+    if leave_out.count():
+        page.get_by_text(re.compile("Take the .* good rows")).click()
+        settle(page)
+    page.get_by_role("button", name=re.compile(r"Score [\d,]+ answers")).click()
+    expect(page).to_have_url(re.compile("/results"), timeout=SLOW_MS)
+
+
+def wait_for_scores(page: Page) -> None:
+    """The results screen with its charts."""
+    expect(page.get_by_role("heading", name="Levels per criterion")).to_be_visible(timeout=SLOW_MS)
+    settle(page)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sqlite3
 from contextlib import closing
@@ -66,9 +67,7 @@ def restore(url: str, source: Path) -> Path | None:
         _sync(part)
         if target.exists():
             _require_unused(target)
-            number = 1
-            while (kept := target.with_name(f"{target.name}.replaced-{number}")).exists():
-                number += 1
+            kept = _free_name(target)
             os.replace(target, kept)
         for suffix in ("-wal", "-shm"):
             target.with_name(target.name + suffix).unlink(missing_ok=True)
@@ -76,6 +75,11 @@ def restore(url: str, source: Path) -> Path | None:
     finally:
         part.unlink(missing_ok=True)
     return kept
+
+
+def _free_name(path: Path) -> Path:
+    names = (path.with_name(f"{path.name}.replaced-{number}") for number in itertools.count(1))
+    return next(name for name in names if not name.exists())
 
 
 def _require_sqlite(url: str) -> Path:

@@ -22,7 +22,10 @@ from db.tables import (
     Upload,
     User,
 )
-from scoring.domain import HumanScore, HumanScoreKind
+from scoring.domain import CriterionScore, HumanScore, HumanScoreKind
+
+RESPONSE_COLUMNS = ("response_id", "row", "learner", "name", "attempt", "text", "revision")
+"""The columns of `responses_frame` before the flags."""
 
 
 def members_by_identifier(session: Session, section_id: int) -> dict[str, int]:
@@ -32,7 +35,7 @@ def members_by_identifier(session: Session, section_id: int) -> dict[str, int]:
             SectionMember.section_id == section_id
         )
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def earlier_attempts(session: Session, section_id: int, task_id: int) -> dict[int, int]:
@@ -44,7 +47,7 @@ def earlier_attempts(session: Session, section_id: int, task_id: int) -> dict[in
         .where(Upload.section_id == section_id, TaskVersion.task_id == task_id)
         .group_by(Response.learner_id)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def unscored_count(session: Session, upload_id: str, student_version_id: int | None) -> int:
@@ -85,7 +88,7 @@ def next_unscored(
         .order_by(Response.id)
         .limit(limit)
     )
-    return list(rows.tuples().all())
+    return list(rows.all())
 
 
 def _scorable() -> tuple[Any, ...]:
@@ -110,7 +113,7 @@ def criterion_ids(session: Session, task_version_id: int) -> dict[str, int]:
         .where(CriterionRow.task_version_id == task_version_id)
         .order_by(CriterionRow.position)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def upload_stamp(session: Session, upload_id: str) -> tuple[str, int, int]:
@@ -142,8 +145,9 @@ def responses_frame(session: Session, upload_id: str) -> pd.DataFrame:
         .where(Response.upload_id == upload_id)
         .order_by(Response.row_number)
     ).all()
-    columns = ["response_id", "row", "learner", "name", "attempt", "text", "revision"]
-    frame = pd.DataFrame([tuple(row) for row in rows], columns=columns)
+    frame = pd.DataFrame([tuple(row) for row in rows], columns=list(RESPONSE_COLUMNS))
+    # Learners of files without identifiers go by their row.
+    frame["learner"] = frame["learner"].fillna("Row " + frame["row"].astype(str))
     flags: dict[int, list[str]] = defaultdict(list)
     for response_id, kind in session.execute(
         select(ResponseFlag.response_id, ResponseFlag.kind)
@@ -156,11 +160,8 @@ def responses_frame(session: Session, upload_id: str) -> pd.DataFrame:
     return frame
 
 
-def machine_frame(session: Session, upload_id: str) -> pd.DataFrame:
-    """The newest machine score per response and criterion.
-
-    Columns: response_id, criterion, level, expected, probabilities (list), student_version_id. Newest is by time of scoring.
-    """
+def machine_scores(session: Session, upload_id: str) -> dict[tuple[int, str], CriterionScore]:
+    """The newest machine score by (response, criterion key), of a whole upload. Newest is by time of scoring."""
     rows = session.execute(
         select(
             MachineScore.response_id,
@@ -168,16 +169,16 @@ def machine_frame(session: Session, upload_id: str) -> pd.DataFrame:
             MachineScore.level,
             MachineScore.expected,
             MachineScore.probabilities,
-            MachineScore.student_version_id,
         )
         .join(Response, Response.id == MachineScore.response_id)
         .join(CriterionRow, CriterionRow.id == MachineScore.criterion_id)
         .where(Response.upload_id == upload_id)
         .order_by(MachineScore.created_at, MachineScore.id)
-    ).all()
-    columns = ["response_id", "criterion", "level", "expected", "probabilities", "student_version_id"]
-    frame = pd.DataFrame([tuple(row) for row in rows], columns=columns)
-    return frame.drop_duplicates(["response_id", "criterion"], keep="last", ignore_index=True)
+    )
+    return {
+        (response_id, key): CriterionScore(key, level, expected, tuple(probabilities))
+        for response_id, key, level, expected, probabilities in rows
+    }
 
 
 def human_scores(
@@ -215,4 +216,4 @@ def human_scores(
 def user_names(session: Session, user_ids: Iterable[int]) -> dict[int, str]:
     """Names of people by id."""
     rows = session.execute(select(User.id, User.name).where(User.id.in_(set(user_ids))))
-    return dict(rows.tuples().all())
+    return dict(rows.all())

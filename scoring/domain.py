@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from math import floor
 from typing import Any
 
 from scoring.errors import InvalidInput
@@ -202,7 +203,7 @@ def round_half_up(expected: float) -> int:
     >>> [round_half_up(x) for x in (0.49, 0.5, 1.5, 2.5)]
     [0, 1, 2, 3]
     """
-    return int(expected + 0.5)
+    return floor(expected + 0.5)
 
 
 def content_hash(value: object) -> str:

@@ -115,11 +115,9 @@ def _levels(task: Task, row: dict[str, str], suffix: str, where: str) -> dict[st
         found = (row.get(criterion.id + suffix) or "").strip()
         if not found:
             continue
-        try:
-            value = int(float(found))
-        except ValueError:
-            value = None  # type: ignore[assignment]
-        if value not in criterion.values:
+        # Spreadsheets write 2 as 2.0.
+        value = next((value for value in criterion.values if found in (f"{value}", f"{value}.0")), None)
+        if value is None:
             raise InvalidInput(
                 f"{where}, column {criterion.id + suffix!r}: level {found!r} is not one of {list(criterion.values)}"
             )

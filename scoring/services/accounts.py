@@ -27,6 +27,7 @@ ATTEMPTS_PER_ACCOUNT = 5
 ATTEMPTS_PER_ADDRESS = 50
 SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 200
+EASY_TO_SAY = "abcdefghjkmnpqrstuvwxyz23456789"
 TOUCH_INTERVAL = timedelta(seconds=60)
 
 
@@ -214,7 +215,7 @@ class Accounts:
             Conflict: the e-mail address has an account already.
         """
         email, name = _checked_email(email), _checked_name(name)
-        password = secrets.token_urlsafe(9)
+        password = _first_password()
         password_hash = self._hasher.hash(password)
         with self._database.write() as session:
             require(session, actor, Role.ADMINISTRATOR)
@@ -234,7 +235,7 @@ class Accounts:
 
     def reset_password(self, actor: Actor, user_id: int) -> str:
         """Give somebody a new first password and sign them out everywhere; returns it once."""
-        password = secrets.token_urlsafe(9)
+        password = _first_password()
         password_hash = self._hasher.hash(password)
         with self._database.write() as session:
             require(session, actor, Role.ADMINISTRATOR)
@@ -313,6 +314,11 @@ class Accounts:
     def _note_failure(self, key: str) -> None:
         with self._database.write() as session:
             session.add(SignInAttempt(key=key))
+
+
+def _first_password() -> str:
+    """12 letters and digits in groups, without those that are taken for one another over the phone."""
+    return "-".join("".join(secrets.choice(EASY_TO_SAY) for _ in range(4)) for _ in range(3))
 
 
 def _digest(secret: str) -> str:

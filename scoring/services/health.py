@@ -92,7 +92,7 @@ class Health:
         with self._database.read() as session:
             require(session, actor, Role.ADMINISTRATOR)
             counts = dict(
-                session.execute(select(Upload.status, func.count()).group_by(Upload.status)).tuples().all()
+                session.execute(select(Upload.status, func.count()).group_by(Upload.status)).all()
             )
         return QueueHealth(counts.get(UploadStatus.QUEUED, 0), counts.get(UploadStatus.RUNNING, 0))
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from db.engine import Database
 from db.schema import migrate
-from scoring.errors import ModelUnavailable
+from scoring.errors import InvalidInput, ModelUnavailable
 from scoring.services.accounts import Accounts
 from scoring.services.audit import Audit
 from scoring.services.health import Health
@@ -77,17 +77,18 @@ def prepare(settings: Settings) -> None:
     database = Database(settings.url)
     try:
         migrate(database, settings.backup_dir)
-        if settings.student.exists():
-            register_student(database, settings.student, settings.data_dir / "versions")
-        else:
-            logger.warning(
-                "No student at %s: uploads can't be scored until one is registered.", settings.student
-            )
-        if settings.classroom.exists():
-            load_item_bank(database, settings.classroom)
-    except ModelUnavailable as error:
-        # The app can still show and export what is there; the health screen says what is missing.
-        logger.error("%s", error)
+        # A damaged sample must not keep people from what is there already.
+        for folder, load in (
+            (settings.student, partial(register_student, store=settings.data_dir / "versions")),
+            (settings.classroom, load_item_bank),
+        ):
+            if not folder.exists():
+                logger.warning("%s: not found, so nothing is loaded from there.", folder)
+                continue
+            try:
+                load(database, folder)
+            except (ModelUnavailable, InvalidInput) as error:
+                logger.error("Not loaded: %s", error)
     finally:
         database.close()
 

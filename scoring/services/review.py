@@ -120,18 +120,13 @@ class Review:
             reason: Needed when a level differs from the machine's.
 
         Raises:
-            Conflict: somebody decided meanwhile; nothing was saved.
+            Conflict: somebody decided meanwhile, or the nonce came with another decision before; nothing was saved.
             InvalidInput: a level or criterion does not exist, or a reason is missing.
         """
         with self._database.write() as session:
             user = require(session, actor)
             response = _visible_response(session, user, response_id)
-            earlier = session.scalar(select(HumanScoreRow).where(HumanScoreRow.nonce == nonce).limit(1))
-            if earlier is not None:
-                if earlier.response_id != response_id or earlier.rater_id != user.id:
-                    raise Conflict(
-                        "This decision belongs to another response. Reload the page, then decide again."
-                    )
+            if _sent_before(session, user, response_id, nonce, levels):
                 return _view(session, user, response)
             task, criteria_rows = _rubric(session, response)
             reason = reason.strip()
@@ -174,10 +169,7 @@ class Review:
         with self._database.write() as session:
             user = require(session, actor)
             response = _visible_response(session, user, response_id)
-            if (
-                session.scalar(select(HumanScoreRow.id).where(HumanScoreRow.nonce == nonce).limit(1))
-                is not None
-            ):
+            if _sent_before(session, user, response_id, nonce, None):
                 return _view(session, user, response)
             rows = _undoable(session, user.id, response_id)
             if not rows:
@@ -199,6 +191,29 @@ class Review:
             record(session, user.id, "response.undo", "response", response_id, rows=[row.id for row in rows])
             session.refresh(response)
             return _view(session, user, response)
+
+
+def _sent_before(
+    session: Session, user: User, response_id: int, nonce: str, levels: Mapping[str, int] | None
+) -> bool:
+    """Whether this very message, a decision or (without levels) an undo, was saved already.
+
+    Raises:
+        Conflict: another message came with this nonce; taking it for saved would lose this one.
+    """
+    rows = session.execute(
+        select(HumanScoreRow, CriterionRow.key)
+        .join(CriterionRow, CriterionRow.id == HumanScoreRow.criterion_id)
+        .where(HumanScoreRow.nonce == nonce)
+    ).all()
+    if not rows:
+        return False
+    if any(row.response_id != response_id or row.rater_id != user.id for row, _ in rows):
+        raise Conflict("This decision belongs to another response. Reload the page, then decide again.")
+    undone = all(row.kind == HumanScoreKind.RETRACT for row, _ in rows)
+    if undone != (levels is None) or (levels is not None and {key: row.level for row, key in rows} != dict(levels)):
+        raise Conflict("Another decision was saved from this screen already. Reload the page, then decide again.")
+    return True
 
 
 def _visible_response(session: Session, user: User, response_id: int) -> Response:
@@ -314,7 +329,7 @@ def _view(session: Session, user: User, response: Response) -> ResponseView:
         id=response.id,
         upload_id=response.upload_id,
         revision=response.revision,
-        learner=identifier or "",
+        learner=identifier or f"Row {response.row_number}",
         learner_name=learner.name if learner else "",
         attempt=response.attempt,
         row=response.row_number,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from db.engine import Database
-from db.queries import human_scores, machine_frame, responses_frame, upload_stamp
+from db.queries import human_scores, machine_scores, responses_frame, upload_stamp
 from db.tables import Section, TaskVersion
-from scoring.domain import Task, final_score
+from scoring.domain import CriterionScore, HumanScore, Task, final_score
 from scoring.intake.exporting import write_csv
 from scoring.services.actors import Actor, require
 from scoring.services.audit import record
@@ -58,7 +59,7 @@ class Scores:
             assert version is not None
             task, figure = task_of(version), version.figure
             frame = responses_frame(session, upload_id)
-            machine = machine_frame(session, upload_id)
+            machine = machine_scores(session, upload_id)
             human = human_scores(session, upload_id=upload_id)
         return ScoreTable(task, figure, _with_scores(frame, machine, human, task))
 
@@ -86,40 +87,41 @@ class Scores:
 
 
 def _with_scores(
-    frame: pd.DataFrame, machine: pd.DataFrame, human: dict[Any, Any], task: Task
+    frame: pd.DataFrame,
+    machine: Mapping[tuple[int, str], CriterionScore],
+    human: Mapping[tuple[int, str], Sequence[HumanScore]],
+    task: Task,
 ) -> pd.DataFrame:
-    spoken = {(score.response_id, score.criterion): score for score in machine.itertuples(index=False)}
     frame = frame.copy()
-    ids = frame["response_id"].tolist()
+    ids = [int(response_id) for response_id in frame["response_id"]]
     for criterion in task.criteria:
-        scores = [spoken.get((response_id, criterion.id)) for response_id in ids]
+        name = criterion.id
+        scores = [machine.get((response_id, name)) for response_id in ids]
         finals = [
-            final_score(score.level if score else None, human.get((response_id, criterion.id), ()))
+            final_score(score.level if score else None, human.get((response_id, name), ()))
             for response_id, score in zip(ids, scores, strict=True)
         ]
-        lowest = criterion.levels[0].value
-        frame[criterion.id] = pd.array([final.level for final in finals], dtype="Int64")
-        frame[f"{criterion.id}:machine"] = pd.array([s.level if s else None for s in scores], dtype="Int64")
-        frame[f"{criterion.id}:expected"] = pd.array(
-            [s.expected if s else None for s in scores], dtype="Float64"
+        frame[name] = pd.array([final.level for final in finals], dtype="Int64")
+        frame[f"{name}:machine"] = pd.array([s.level if s else None for s in scores], dtype="Int64")
+        frame[f"{name}:expected"] = pd.array([s.expected if s else None for s in scores], dtype="Float64")
+        frame[f"{name}:probability"] = pd.array(
+            [s.probability(criterion) if s else None for s in scores], dtype="Float64"
         )
-        frame[f"{criterion.id}:probability"] = pd.array(
-            [s.probabilities[s.level - lowest] if s else None for s in scores], dtype="Float64"
-        )
-        frame[f"{criterion.id}:source"] = [final.source for final in finals]
-        frame[f"{criterion.id}:reviewed"] = [final.reviewed for final in finals]
-    frame["total"] = (
-        frame[[c.id for c in task.criteria]].sum(axis=1, min_count=len(task.criteria)).astype("Int64")
-    )
-    frame["reviewed"] = frame[[f"{c.id}:reviewed" for c in task.criteria]].all(axis=1)
+        frame[f"{name}:source"] = [final.source for final in finals]
+        frame[f"{name}:reviewed"] = [final.reviewed for final in finals]
+    names = [criterion.id for criterion in task.criteria]
+    frame["total"] = frame[names].sum(axis=1, min_count=len(names)).astype("Int64")
+    frame["reviewed"] = frame[[f"{name}:reviewed" for name in names]].all(axis=1)
     return frame
 
 
 def _records(table: ScoreTable) -> list[dict[str, Any]]:
-    return table.frame.astype(object).where(table.frame.notna(), None).to_dict("records")
+    plain = table.frame.astype(object).where(table.frame.notna(), None)
+    names = [str(column) for column in plain.columns]
+    return [dict(zip(names, values, strict=True)) for values in plain.itertuples(index=False, name=None)]
 
 
-def _export_row(task: Task) -> Any:
+def _export_row(task: Task) -> Callable[[dict[str, Any]], list[str]]:
     def cells(row: dict[str, Any]) -> list[str]:
         values: list[Any] = [row["row"], row["learner"], row["name"], row["attempt"], row["text"]]
         for criterion in task.criteria:

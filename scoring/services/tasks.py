@@ -10,6 +10,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from db.engine import Database
+from db.queries import RESPONSE_COLUMNS
 from db.tables import (
     CriterionRow,
     LabelledExample,
@@ -25,6 +26,8 @@ from scoring.itembank import ItemBank, read_item_bank
 from scoring.services.actors import Actor, require
 from scoring.services.audit import record
 from scoring.services.versions import active_version
+
+_TABLE_COLUMNS = {*RESPONSE_COLUMNS, "flags", "total", "reviewed"}
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,12 @@ def load_item_bank(database: Database, folder: Path, actor_id: int | None = None
         InvalidFile: the folder is malformed; nothing of it was kept.
     """
     bank = read_item_bank(folder)
+    for task in bank.tasks.values():
+        for criterion in task.criteria:
+            if criterion.id in _TABLE_COLUMNS:
+                raise InvalidFile(
+                    f"task {task.id!r}: criterion id {criterion.id!r} names a column of the score table; choose another"
+                )
     versions = examples = 0
     with database.write() as session:
         for task in bank.tasks.values():

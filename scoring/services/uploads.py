@@ -181,7 +181,9 @@ class Uploads:
                 raise Conflict("This section was put away meanwhile. Bring it back, then upload again.")
             version = require_current(session, user, task_version_id)
             _require_scorable(session, version)
-            responses = _add_responses(session, upload_id, section_id, version, checked.good)
+            responses = _add_responses(
+                session, upload_id, section_id, version, checked.good, anonymous=mapping.learner is None
+            )
             upload = Upload(
                 id=upload_id,
                 section_id=section_id,
@@ -337,32 +339,55 @@ def _require_scorable(session: Session, version: TaskVersion) -> int:
 
 
 def _add_responses(
-    session: Session, upload_id: str, section_id: int, version: TaskVersion, rows: tuple[CheckedRow, ...]
+    session: Session, upload_id: str, section_id: int, version: TaskVersion, rows: tuple[CheckedRow, ...],
+    *, anonymous: bool,
 ) -> list[dict[str, object]]:
-    """Find or make each row's learner, and number the attempts after those of earlier uploads."""
-    members = members_by_identifier(session, section_id)
-    new = list(dict.fromkeys(row.learner for row in rows if row.learner not in members))
-    # The first row that names a student counts.
-    names = {row.learner: row.learner_name for row in reversed(rows) if row.learner_name}
-    learners = [Learner(name=names.get(identifier, "")[:200]) for identifier in new]
-    session.add_all(learners)
-    session.flush()
-    for identifier, learner in zip(new, learners, strict=True):
-        members[identifier] = learner.id
-        session.add(SectionMember(section_id=section_id, learner_id=learner.id, identifier=identifier))
-    session.flush()
-    attempts = earlier_attempts(session, section_id, version.task_id)
+    """Find or make each row's learner, and number the attempts after those of earlier uploads.
+
+    Identifiers are compared without regard to case, as the file check does. A row of a file without
+    identifiers is a learner of its own: the row of that number in another file is somebody else.
+    """
+    if anonymous:
+        learners = [Learner(name=row.learner_name[:200]) for row in rows]
+        session.add_all(learners)
+        session.flush()
+        owners, attempts = [learner.id for learner in learners], {}
+    else:
+        members = _members(session, section_id, rows)
+        owners = [members[row.learner.casefold()] for row in rows]
+        attempts = earlier_attempts(session, section_id, version.task_id)
     return [
         {
             "upload_id": upload_id,
-            "learner_id": members[row.learner],
+            "learner_id": owner,
             "row_number": row.number,
-            "attempt": attempts.get(members[row.learner], 0) + row.attempt,
+            "attempt": attempts.get(owner, 0) + row.attempt,
             "text": row.text,
             "revision": 0,
         }
-        for row in rows
-    ]
+        for owner, row in zip(owners, rows, strict=True)
+    ]  # fmt: skip
+
+
+def _members(session: Session, section_id: int, rows: tuple[CheckedRow, ...]) -> dict[str, int]:
+    """Learner ids of the section by case-folded identifier; whoever is new is added."""
+    known = members_by_identifier(session, section_id)
+    members = {identifier.casefold(): learner_id for identifier, learner_id in known.items()}
+    spelt: dict[str, str] = {}
+    names: dict[str, str] = {}
+    for row in rows:
+        key = row.learner.casefold()
+        if key not in members:
+            spelt.setdefault(key, row.learner)
+            names[key] = row.learner_name or names.get(key, "")
+    learners = [Learner(name=names[key][:200]) for key in spelt]
+    session.add_all(learners)
+    session.flush()
+    for (key, identifier), learner in zip(spelt.items(), learners, strict=True):
+        members[key] = learner.id
+        session.add(SectionMember(section_id=section_id, learner_id=learner.id, identifier=identifier))
+    session.flush()
+    return members
 
 
 def _insert_responses(session: Session, responses: list[dict[str, object]], checked: CheckedFile) -> None:
@@ -370,7 +395,6 @@ def _insert_responses(session: Session, responses: list[dict[str, object]], chec
     upload_id = responses[0]["upload_id"]
     ids = dict(
         session.execute(select(Response.row_number, Response.id).where(Response.upload_id == upload_id))
-        .tuples()
         .all()
     )
     flags = [

@@ -195,7 +195,7 @@ def _metrics(card: dict[str, Any]) -> list[dict[str, Any]]:
             "high": criterion.get(f"{name}_high"),
             "n": criterion["n"],
         }
-        for task in card.get("val", {}).get("tasks", [])
+        for task in (card.get("val") or {}).get("tasks", [])
         for criterion in task["criteria"]
         for name in MEASURES
         if criterion.get(name) is not None

@@ -55,7 +55,7 @@ button { width:100%; margin-top:1.5rem; font:inherit; font-weight:700; padding:.
 </main></body></html>
 """)
 
-SIGN_IN = {
+SIGN_IN: dict[str, object] = {
     "title": "Sign in",
     "lead": "Score written science answers, see why, and decide yourself.",
     "action": "/session/sign-in",
@@ -66,7 +66,7 @@ SIGN_IN = {
     ),
 }
 
-SET_UP = {
+SET_UP: dict[str, object] = {
     "title": "Welcome",
     "lead": "You are the first one here. Create the administrator account; it can add everyone else.",
     "action": "/session/set-up",

@@ -60,7 +60,7 @@ def serve(settings: Settings, stop: threading.Event) -> int:
     database = Database(settings.url)
     students = Students(encoder=settings.encoder, device=settings.device)
     workflows.configure(database, students, settings.chunk_size)
-    with Heartbeat(database, settings.executor_id) as heartbeat:
+    with Heartbeat(database, settings.executor_id, students.details) as heartbeat:
         DBOS(
             config={
                 "name": APPLICATION_NAME,
@@ -76,7 +76,7 @@ def serve(settings: Settings, stop: threading.Event) -> int:
         try:
             students.warm(database)
         except EvenhandError as error:
-            heartbeat.report("failed", message=str(error))
+            heartbeat.report("failed", str(error))
             logger.error("%s", error)
             return 4
         DBOS.listen_queues([INTERACTIVE_QUEUE, BULK_QUEUE])
@@ -88,8 +88,8 @@ def serve(settings: Settings, stop: threading.Event) -> int:
                 polling_interval_sec=POLLING_INTERVAL_S,
                 on_conflict="always_update",
             )
-        heartbeat.report("ready", device=students.device, student_version_key=students.version_key)
-        logger.info("Ready on %s with student %s.", students.device, students.version_key)
+        heartbeat.report("ready")
+        logger.info("Ready: %s", students.details())
         stop.wait()
         heartbeat.report("stopping")
         logger.info("Stopping.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Callable
 from types import TracebackType
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -17,11 +18,15 @@ INTERVAL_S = 3.0
 
 
 class Heartbeat:
-    """Reports state and time every few seconds from a thread of its own, until the `with` block ends."""
+    """Reports state and time every few seconds from a thread of its own, until the `with` block ends.
 
-    def __init__(self, database: Database, executor_id: str) -> None:
+    `details` gives the other columns of the worker's row as they are at each beat.
+    """
+
+    def __init__(self, database: Database, executor_id: str, details: Callable[[], dict[str, str]]) -> None:
         self._database = database
         self._executor_id = executor_id
+        self._details = details
         self._fields: dict[str, str] = {
             "state": "starting",
             "device": "",
@@ -44,14 +49,14 @@ class Heartbeat:
         self._stop.set()
         self._thread.join()
         if error is not None:
-            self.report("failed", message=f"{type(error).__name__}: {error}")
+            self.report("failed", f"{type(error).__name__}: {error}")
         elif self._fields["state"] != "failed":
             self.report("stopped")
 
-    def report(self, state: str, **fields: str) -> None:
-        """Write state, and whatever else is given, at once."""
+    def report(self, state: str, message: str = "") -> None:
+        """Write the state at once, with what is worth saying of it."""
         with self._lock:
-            self._fields.update(fields, state=state)
+            self._fields = {"state": state, "message": message}
             with self._database.write() as session:
                 session.merge(
                     Worker(
@@ -60,13 +65,14 @@ class Heartbeat:
                         started_at=self._started,
                         heartbeat_at=utc_now(),
                         **self._fields,
+                        **self._details(),
                     )
                 )
 
     def _run(self) -> None:
         while not self._stop.wait(INTERVAL_S):
             try:
-                self.report(self._fields["state"])
+                self.report(**self._fields)
             except SQLAlchemyError as error:
                 # A busy or full database is itself news: the missed beat shows on the health screen.
                 logger.warning("Heartbeat not written: %s", error)

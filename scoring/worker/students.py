@@ -25,8 +25,7 @@ class Students:
         self._device = device
         self._lock = threading.Lock()
         self._engines: OrderedDict[int, Engine] = OrderedDict()
-        self.version_key = ""
-        self.device = ""
+        self._latest = {"device": "", "student_version_key": ""}
 
     def get(self, database: Database, version_id: int) -> Engine:
         """The engine of a registered version.
@@ -46,8 +45,12 @@ class Students:
             self._engines[version_id] = engine
             while len(self._engines) > HELD:
                 self._engines.popitem(last=False)
-            self.version_key, self.device = row.version_key, str(engine.device)
+            self._latest = {"device": str(engine.device), "student_version_key": row.version_key}
             return engine
+
+    def details(self) -> dict[str, str]:
+        """The device, and the version that was loaded last; empty before the first."""
+        return self._latest
 
     def warm(self, database: Database) -> None:
         """Load the active version, so that the first upload does not wait for it; none is no error."""

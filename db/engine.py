@@ -26,9 +26,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.engine = (
-            _sqlite_engine(url) if url.startswith("sqlite") else create_engine(url, pool_pre_ping=True)
-        )
+        self.engine = _sqlite_engine(url) if url.startswith("sqlite") else create_engine(url, pool_pre_ping=True)
 
     @contextmanager
     def read(self) -> Iterator[Session]:

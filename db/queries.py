@@ -31,9 +31,7 @@ RESPONSE_COLUMNS = ("response_id", "row", "learner", "name", "attempt", "text", 
 def members_by_identifier(session: Session, section_id: int) -> dict[str, int]:
     """Learner ids of a section by the identifier that its files use."""
     rows = session.execute(
-        select(SectionMember.identifier, SectionMember.learner_id).where(
-            SectionMember.section_id == section_id
-        )
+        select(SectionMember.identifier, SectionMember.learner_id).where(SectionMember.section_id == section_id)
     )
     return dict(rows.all())
 
@@ -92,9 +90,7 @@ def next_unscored(
 
 
 def _scorable() -> tuple[Any, ...]:
-    blank = select(ResponseFlag.id).where(
-        ResponseFlag.response_id == Response.id, ResponseFlag.kind == "blank"
-    )
+    blank = select(ResponseFlag.id).where(ResponseFlag.response_id == Response.id, ResponseFlag.kind == "blank")
     return (~blank.exists(),)
 
 
@@ -139,8 +135,7 @@ def responses_frame(session: Session, upload_id: str) -> pd.DataFrame:
         .join(Learner, Learner.id == Response.learner_id)
         .outerjoin(
             SectionMember,
-            (SectionMember.learner_id == Response.learner_id)
-            & (SectionMember.section_id == Upload.section_id),
+            (SectionMember.learner_id == Response.learner_id) & (SectionMember.section_id == Upload.section_id),
         )
         .where(Response.upload_id == upload_id)
         .order_by(Response.row_number)
@@ -191,9 +186,7 @@ def human_scores(
         .order_by(HumanScoreRow.id)
     )
     if upload_id:
-        query = query.join(Response, Response.id == HumanScoreRow.response_id).where(
-            Response.upload_id == upload_id
-        )
+        query = query.join(Response, Response.id == HumanScoreRow.response_id).where(Response.upload_id == upload_id)
     else:
         query = query.where(HumanScoreRow.response_id.in_(list(response_ids or ())))
     scores: dict[tuple[int, str], list[HumanScore]] = defaultdict(list)

@@ -123,9 +123,7 @@ class SectionEducator(Base):
 
     __tablename__ = "section_educators"
     section_id: Mapped[int] = mapped_column(ForeignKey("sections.id", ondelete="CASCADE"), primary_key=True)
-    user_id: Mapped[int] = mapped_column(
-        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True
-    )
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True)
 
 
 class Learner(Base):
@@ -142,9 +140,7 @@ class SectionMember(Base):
     __tablename__ = "section_members"
     __table_args__ = (UniqueConstraint("section_id", "identifier"),)
     section_id: Mapped[int] = mapped_column(ForeignKey("sections.id", ondelete="CASCADE"), primary_key=True)
-    learner_id: Mapped[int] = mapped_column(
-        ForeignKey("learners.id", ondelete="CASCADE"), primary_key=True, index=True
-    )
+    learner_id: Mapped[int] = mapped_column(ForeignKey("learners.id", ondelete="CASCADE"), primary_key=True, index=True)
     identifier: Mapped[str] = mapped_column(String(200))
 
 
@@ -184,9 +180,7 @@ class TaskVersion(Base):
     created_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     task: Mapped[TaskRow] = relationship(back_populates="versions")
-    criteria: Mapped[list[CriterionRow]] = relationship(
-        order_by="CriterionRow.position", cascade="all, delete-orphan"
-    )
+    criteria: Mapped[list[CriterionRow]] = relationship(order_by="CriterionRow.position", cascade="all, delete-orphan")
 
 
 class CriterionRow(Base):
@@ -247,9 +241,7 @@ class Upload(Base):
     total: Mapped[int]  # responses that the job has to score
     scored: Mapped[int] = mapped_column(default=0)  # of these, how many it has scored
     response_count: Mapped[int]
-    headers_sha256: Mapped[str] = mapped_column(
-        String(64), index=True
-    )  # to remember the mapping of such files
+    headers_sha256: Mapped[str] = mapped_column(String(64), index=True)  # to remember the mapping of such files
     error: Mapped[str] = mapped_column(Text, default="")
     student_version_id: Mapped[int | None] = mapped_column(ForeignKey("student_versions.id"))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)

@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.components.frame import signed_out
-from pages.components.session import current_actor, services
+from pages.components.session import Key, current_actor, services
 from scoring.errors import NotSignedIn
 from scoring.services.actors import Actor
 
@@ -73,6 +73,11 @@ def main() -> None:
         st.navigation([st.Page(lambda: signed_out(message), title="Sign in")], position="hidden").run()
         return
     page = st.navigation(screens(actor))
+    if actor.must_change_password:
+        st.session_state[Key.FIRST_SIGN_IN] = True
+    elif st.session_state.pop(Key.FIRST_SIGN_IN, False):
+        # The password is chosen; go on to the work.
+        st.switch_page("educator/score.py")
     with st.sidebar:
         st.caption(f"Signed in as **{actor.name}**")
         if st.button("Sign out", icon=":material/logout:", type="tertiary"):

@@ -222,7 +222,9 @@ def empty_house(fresh_db: Database, tmp_path: Path) -> Iterator[Services]:
 
 
 @pytest.fixture(scope="session")
-def _school_template(_quick_password_hashes: None, migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> _Template:
+def _school_template(
+    _quick_password_hashes: None, migrated_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> _Template:
     folder = tmp_path_factory.mktemp("school")
     shutil.copy(migrated_file, folder / "evenhand.db")
     load = open_services(settings_of(folder))
@@ -310,7 +312,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def fill_disk() -> Iterator[Callable[..., Callable[[], None]]]:
-    """`free = fill_disk(database, pages)`: only so many more pages fit, until `free()` is called."""
+    """Leave a database room for so many more pages; what `fill_disk` returns frees the disk again."""
     undo: list[Callable[[], None]] = []
 
     def fill(database: Database, pages: int = 0) -> Callable[[], None]:
@@ -335,5 +337,3 @@ def fill_disk() -> Iterator[Callable[..., Callable[[], None]]]:
     yield fill
     for free in undo:
         free()
-
-

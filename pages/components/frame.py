@@ -8,14 +8,15 @@ from contextlib import contextmanager
 import streamlit as st
 
 from pages.components.session import show_notice
+from pages.components.words import plain
 from scoring.errors import EvenhandError, NotSignedIn
 
 
 def heading(title: str, lead: str = "") -> None:
-    """The screen's one title, with a sentence that says what it is for."""
-    st.title(title, anchor=False)
+    """The screen's one title, with a sentence that says what it is for; both may hold typed text."""
+    st.title(plain(title), anchor=False)
     if lead:
-        st.caption(lead)
+        st.caption(plain(lead))
     show_notice()
 
 
@@ -28,7 +29,8 @@ def told_plainly() -> Iterator[None]:
         signed_out(str(error))
         st.stop()
     except EvenhandError as error:
-        st.error(str(error), icon=":material/error:")
+        # Messages quote file names and titles, which are typed text.
+        st.error(plain(str(error)), icon=":material/error:")
 
 
 def signed_out(message: str) -> None:
@@ -42,8 +44,10 @@ def signed_out(message: str) -> None:
     )
 
 
-def empty_state(icon: str, title: str, what_next: str) -> None:
-    """Say that there is nothing yet, and what to do about it."""
-    with st.container(border=True, horizontal_alignment="center"):
+def empty_state(icon: str, title: str, what_next: str, page: str = "", label: str = "") -> None:
+    """Say that there is nothing yet and what to do about it, with the way to the page where that is done."""
+    with st.container(border=True):
         st.markdown(f"### :material/{icon}: {title}")
         st.markdown(what_next)
+        if page:
+            st.page_link(page, label=label, icon=":material/arrow_forward:")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import streamlit as st
 
 from pages.components.frame import told_plainly
 from pages.components.session import services
+from pages.components.words import counted
 from scoring.domain import UploadStatus
 from scoring.services.actors import Actor
 
-STATUS_WORDS = {
+Colour = Literal["gray", "blue", "green", "orange", "red"]
+STATUS_WORDS: dict[UploadStatus, tuple[str, str, Colour]] = {
     UploadStatus.QUEUED: ("waiting", ":material/hourglass_top:", "gray"),
     UploadStatus.RUNNING: ("being scored", ":material/autorenew:", "blue"),
     UploadStatus.DONE: ("scored", ":material/check_circle:", "green"),
@@ -28,7 +32,7 @@ def duration(seconds: float) -> str:
         return "a few seconds"
     if seconds < 60:
         return f"about {round(seconds, -1):.0f} seconds"
-    return f"about {int(seconds / 60 + 0.999)} minutes"
+    return f"about {counted(int(seconds / 60 + 0.999), 'minute')}"
 
 
 @st.fragment(run_every=1)

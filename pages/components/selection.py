@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components.session import Key
+from pages.components.session import Key, services
+from scoring.errors import NotFound
+from scoring.services.actors import Actor
+from scoring.services.uploads import UploadSummary
 
 
 def selected_upload() -> str | None:
@@ -13,6 +16,19 @@ def selected_upload() -> str | None:
     if upload_id:
         select_upload(upload_id)
     return upload_id
+
+
+def opened_upload(actor: Actor) -> UploadSummary | None:
+    """That upload as it stands now; one that is not the actor's (any more) is told and forgotten."""
+    upload_id = selected_upload()
+    if upload_id is None:
+        return None
+    try:
+        return services().uploads.get(actor, upload_id)
+    except NotFound as error:
+        st.error(str(error), icon=":material/error:")
+        select_upload(None)
+        return None
 
 
 def select_upload(upload_id: str | None) -> None:
@@ -27,9 +43,9 @@ def select_upload(upload_id: str | None) -> None:
 
 
 def selected_response() -> int | None:
-    """The response in the address."""
+    """The response in the address, if what stands there can be one."""
     text = st.query_params.get(Key.RESPONSE, "")
-    return int(text) if text.isdigit() else None
+    return int(text) if text.isdecimal() and len(text) < 19 else None
 
 
 def select_response(response_id: int) -> None:

@@ -15,6 +15,7 @@ from scoring.web.cookies import Cookies
 class Key(StrEnum):
     """Names in session state; one list, so that no two screens share one by accident."""
 
+    FIRST_SIGN_IN = "first-sign-in"
     SECTION = "section"
     UPLOAD = "upload"
     RESPONSE = "response"
@@ -23,6 +24,11 @@ class Key(StrEnum):
     SUBMIT_TOKEN = "submit_token"
     NONCE = "nonce"
     ORDER = "order"
+    ORDER_CHOICE = "order-choice"
+    LEVEL = "level"
+    REASON = "reason"
+    REVIEW_ERROR = "review-error"
+    RESULTS_PAGE = "results-page"
 
 
 @st.cache_resource(show_spinner=False)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
 from pages.components.session import services
-from scoring.domain import Criterion
+from pages.components.words import counted
 from scoring.services.actors import Actor
 from scoring.services.scores import ScoreTable
 
 FLAG_WORDS = {"blank": "blank", "truncated": "cut short"}
-LAZY_FROM_ROWS = 2_000
 
 
 @st.cache_data(max_entries=16, ttl=900, show_spinner=False)
@@ -24,48 +25,56 @@ def score_table(actor: Actor, upload_id: str) -> ScoreTable:
     return _table(actor.user_id, upload_id, services().scores.stamp(actor, upload_id), actor)
 
 
-def sureness_name(criterion: Criterion) -> str:
-    """The heading of a criterion's probability column."""
-    return f"{criterion.name}: sure"
+def display_frame(table: ScoreTable) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """What a teacher reads, and its headings.
 
-
-def display_frame(table: ScoreTable) -> pd.DataFrame:
-    """The table with the headings a teacher reads."""
-    frame = table.frame
-    shown = pd.DataFrame({"Row": frame["row"], "Student": frame["learner"]})
-    if (frame["name"] != "").any():
-        shown["Name"] = frame["name"]
-    if (frame["attempt"] > 1).any():
-        shown["Attempt"] = frame["attempt"]
-    shown["Reviewed"] = frame["reviewed"].map({True: "✓ reviewed", False: "unreviewed"})
-    shown["Total"] = frame["total"]
-    for criterion in table.task.criteria:
-        shown[criterion.name] = frame[criterion.id]
-        shown[sureness_name(criterion)] = frame[f"{criterion.id}:probability"].astype("Float64") * 100
-    shown["Answer"] = frame["text"]
-    shown["Signs"] = [
-        ", ".join(FLAG_WORDS.get(flag, flag) for flag in flags.split()) for flags in frame["flags"]
+    Columns are named by position and headed apart from that, because a criterion may be called
+    "Total", and two may share a name.
+    """
+    frame, task = table.frame, table.task
+    columns: list[tuple[pd.Series, Any]] = [
+        (frame["row"], st.column_config.NumberColumn("Row", width=60)),
+        (frame["learner"], st.column_config.TextColumn("Student")),
     ]
-    return shown
+    if (frame["name"] != "").any():
+        columns.append((frame["name"], st.column_config.TextColumn("Name")))
+    if (frame["attempt"] > 1).any():
+        columns.append((frame["attempt"], st.column_config.NumberColumn("Attempt")))
+    columns += [
+        (
+            frame["reviewed"].map({True: "✓ reviewed", False: "unreviewed"}),
+            st.column_config.TextColumn("Reviewed", width=110),
+        ),
+        (frame["total"], st.column_config.NumberColumn("Total", format=f"%d / {task.highest}", width=80)),
+    ]
+    for criterion in task.criteria:
+        sureness = frame[f"{criterion.id}:probability"].astype("Float64") * 100
+        columns += [
+            (frame[criterion.id], st.column_config.NumberColumn(criterion.name, format=f"%d / {criterion.highest}")),
+            (
+                sureness,
+                st.column_config.NumberColumn(
+                    f"{criterion.name}: sure", format="%d%%",
+                    help="How likely the model finds its own level for this criterion.",
+                ),
+            ),
+        ]  # fmt: skip
+    flags = [", ".join(FLAG_WORDS.get(flag, flag) for flag in flags.split()) for flags in frame["flags"]]
+    columns += [
+        (frame["text"], st.column_config.TextColumn("Answer", width="large")),
+        (pd.Series(flags, index=frame.index), st.column_config.TextColumn("Signs")),
+    ]
+    shown = pd.concat([values for values, _ in columns], axis=1)
+    shown.columns = [str(position) for position in range(len(columns))]
+    return shown, {str(position): config for position, (_, config) in enumerate(columns)}
 
 
 def show_table(table: ScoreTable, key: str) -> int | None:
     """Draw the sortable table; returns the response whose row was chosen."""
-    shown = display_frame(table)
-    columns = {
-        "Row": st.column_config.NumberColumn(width=60),
-        "Total": st.column_config.NumberColumn(format=f"%d / {table.task.highest}", width=80),
-        "Answer": st.column_config.TextColumn(width="large"),
-        "Reviewed": st.column_config.TextColumn(width=110),
-    }
-    for criterion in table.task.criteria:
-        columns[criterion.name] = st.column_config.NumberColumn(format=f"%d / {criterion.highest}")
-        columns[sureness_name(criterion)] = st.column_config.NumberColumn(
-            format="%d%%", help="How likely the model finds its own level for this criterion."
-        )
+    shown, headings = display_frame(table)
     event = st.dataframe(
-        shown, hide_index=True, key=key, on_select="rerun", selection_mode="single-row", column_config=columns,
-        height=min(36 * (len(shown) + 1) + 4, 520), alt=f"Scores of {len(shown)} answers",
+        shown, hide_index=True, key=key, on_select="rerun", selection_mode="single-row", column_config=headings,
+        height=min(36 * (len(shown) + 1) + 4, 520), alt=f"Scores of {counted(len(shown), 'answer')}",
     )  # fmt: skip
     chosen = event["selection"]["rows"]
     return int(table.frame["response_id"].iloc[chosen[0]]) if chosen else None

@@ -4,30 +4,37 @@ from __future__ import annotations
 
 import streamlit as st
 
-from scoring.domain import Criterion, Task
+from pages.components.words import plain
+from scoring.domain import Criterion, Level, Task
 
 
 def show_task(task: Task, figure: str) -> None:
     """Prompt and stimulus."""
-    st.markdown(task.prompt)
+    st.markdown(passage(task.prompt))
     if figure:
         st.image(figure, alt=task.stimulus_alt or task.title, width=560)
     if task.stimulus:
-        st.markdown(task.stimulus)
+        st.markdown(passage(task.stimulus))
 
 
-def show_criterion(criterion: Criterion, chosen: int | None = None) -> None:
-    """A criterion's levels with their descriptors; the chosen one stands out by more than colour."""
-    st.markdown(f"**{criterion.name}**")
+def passage(text: str) -> str:
+    r"""A task's text as Markdown, with its lines kept as written and without pictures from elsewhere.
+
+    >>> passage("1. Weigh it.\nSample,Mass ![x](http://host.example/x.png)")
+    '1. Weigh it.  \nSample,Mass !\\[x](http://host.example/x.png)'
+    """
+    return text.replace("![", "!\\[").replace("\n", "  \n")
+
+
+def show_criterion(criterion: Criterion) -> None:
+    """A criterion's levels, lowest first, and what each takes."""
+    st.markdown(f"**{plain(criterion.name)}**")
     if criterion.description:
-        st.caption(criterion.description)
-    lines = []
-    for level in criterion.levels:
-        mark = ":material/arrow_right:" if level.value == chosen else "&nbsp;"
-        text = (
-            f"**{level.value}** {level.label}: {level.descriptor}"
-            if level.label
-            else f"**{level.value}** {level.descriptor}"
-        )
-        lines.append(f"| {mark} | {text.replace('|', '/')} |")
-    st.markdown("\n".join(["| | |", "|---|---|", *lines]))
+        st.caption(plain(criterion.description))
+    rows = [f"| **{level.value}** | {_meaning(level)} |" for level in criterion.levels]
+    st.markdown("\n".join(["| Level | What it takes |", "|---|---|", *rows]))
+
+
+def _meaning(level: Level) -> str:
+    label, descriptor = plain(level.label), plain(level.descriptor)
+    return f"**{label}** · {descriptor}" if label and descriptor else label or descriptor

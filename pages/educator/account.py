@@ -6,17 +6,18 @@ import streamlit as st
 
 from pages.components.frame import heading, told_plainly
 from pages.components.session import current_actor, remember_notice, services
+from scoring.errors import InvalidInput
 
-with told_plainly():
+
+def main() -> None:
+    """The screen."""
     actor = current_actor()
-    first = actor.must_change_password
-    heading(
-        "Choose your own password" if first else "My account",
-        "Your first password was only for getting in."
-        if first
-        else f"{actor.name} · {actor.email} · {actor.role}",
-    )
-    with st.form("password", width=480):
+    if actor.must_change_password:
+        heading("Choose your own password", "Your first password was only for getting in.")
+    else:
+        heading("My account", f"{actor.name} · {actor.email} · {actor.role}")
+    # Emptied at each try: nobody corrects letters that they can't see.
+    with st.form("password", width=480, clear_on_submit=True):
         current = st.text_input("Current password", type="password", autocomplete="current-password")
         new = st.text_input(
             "New password", type="password", autocomplete="new-password",
@@ -26,8 +27,11 @@ with told_plainly():
         sent = st.form_submit_button("Change password", type="primary")
     if sent:
         if new != again:
-            st.error("The two new passwords differ. Type them again.", icon=":material/error:")
-        else:
-            services().accounts.change_password(actor, current, new)
-            remember_notice("Password changed. Other browsers were signed out.")
-            st.rerun()
+            raise InvalidInput("The two new passwords differ. Type them again.")
+        services().accounts.change_password(actor, current, new)
+        remember_notice("Password changed. Other browsers were signed out.")
+        st.rerun()
+
+
+with told_plainly():
+    main()

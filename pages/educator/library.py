@@ -9,44 +9,48 @@ from pages.components.charts import level_counts
 from pages.components.frame import empty_state, heading, told_plainly
 from pages.components.session import current_actor, services
 from pages.components.task_card import show_criterion, show_task
+from pages.components.words import counted, plain, told_apart
 from scoring.services.actors import Actor
 from scoring.services.tasks import TaskSummary
+from scoring.services.versions import Metric
 
-METRIC_WORDS = {
-    "qwk": "agreement (QWK, 1 is perfect)",
-    "exact": "same level",
-    "adjacent": "at most one level apart",
+# What is measured, in a teacher's words, and how its figures are written.
+MEASURES = {
+    "qwk": ("Agreement with people (1 is perfect)", "{:.2f}"),
+    "exact": ("Same level as people", "{:.0%}"),
+    "adjacent": ("At most one level apart", "{:.0%}"),
 }
 
 
 def show(actor: Actor, summary: TaskSummary) -> None:
     """One task from its prompt to its figures."""
     task = summary.task
-    st.subheader(task.title, anchor=False)
-    st.caption(" · ".join(filter(None, [task.subject, task.grade and f"grade {task.grade}", task.standard])))
+    st.subheader(plain(task.title), anchor=False)
+    about = filter(None, [task.subject, task.grade and f"grade {task.grade}", task.standard])
+    st.caption(plain(" · ".join(about)))
     left, right = st.columns(2, gap="large")
     with left:
         show_task(task, summary.figure)
         if task.reference_answers:
             with st.expander("Answers with full points"):
                 for answer in task.reference_answers:
-                    st.markdown(f"> {answer}")
+                    st.markdown(f"> {plain(answer)}")
     with right:
         for criterion in task.criteria:
             show_criterion(criterion)
-    examples = services().tasks.examples(actor, summary.id)
     if summary.examples:
-        st.markdown(f"##### {summary.examples} labelled answers came with this task")
-        for column, example in zip(st.columns(len(examples)), examples, strict=True):
+        st.markdown(f"### {counted(summary.examples, 'labelled answer')} came with this task")
+        examples = services().tasks.examples(actor, summary.id)
+        for column, example in zip(st.columns(max(2, len(examples))), examples, strict=False):
             with column:
-                st.caption(example.criterion.name)
+                st.caption(plain(example.criterion.name))
                 level_counts(example.criterion, example.counts, f"counts-{summary.id}-{example.criterion.id}")
+    st.markdown("### How far to trust the model here")
     show_measured(actor, summary)
 
 
 def show_measured(actor: Actor, summary: TaskSummary) -> None:
     """How often the model agreed with people on answers that it had not seen."""
-    st.markdown("##### How far to trust the model here")
     if not summary.scorable:
         st.info(
             "The model does not score this task yet. Its labelled answers are there for adding it.",
@@ -56,18 +60,10 @@ def show_measured(actor: Actor, summary: TaskSummary) -> None:
     metrics = services().versions.metrics(actor, task_key=summary.task.id)
     rows = []
     for criterion in summary.task.criteria:
-        found = {m.name: m for m in metrics if m.criterion_key == criterion.id}
+        found = {m.name: m for m in metrics if m.criterion_key == criterion.id and m.name in MEASURES}
         if found:
-            row: dict[str, object] = {"Criterion": criterion.name}
-            for name, words in METRIC_WORDS.items():
-                if name in found:
-                    m = found[name]
-                    interval = (
-                        f" ({m.low:.2f} to {m.high:.2f})" if m.low is not None and m.high is not None else ""
-                    )
-                    row[words] = f"{m.value:.2f}{interval}"
-            row["answers"] = next(iter(found.values())).n
-            rows.append(row)
+            figures = {words: figure(found[name], form) for name, (words, form) in MEASURES.items() if name in found}
+            rows.append({"Criterion": criterion.name, **figures, "Answers": next(iter(found.values())).n})
     if not rows:
         st.info("No figures were measured for this task: not enough evidence.", icon=":material/help:")
         return
@@ -78,23 +74,27 @@ def show_measured(actor: Actor, summary: TaskSummary) -> None:
     )
 
 
+def figure(metric: Metric, form: str) -> str:
+    """A measured figure with its interval, where there is one."""
+    value = form.format(metric.value)
+    if metric.low is None or metric.high is None:
+        return value
+    return f"{value} ({form.format(metric.low)} to {form.format(metric.high)})"
+
+
 def main(actor: Actor) -> None:
     """The screen."""
-    heading(
-        "Tasks", "Questions with their rubrics. Those the model scores can be chosen under “Score a class”."
-    )
+    heading("Tasks", "Questions with their rubrics. Those the model scores can be chosen under “Score a class”.")
     tasks = services().tasks.available(actor)
     if not tasks:
-        empty_state(
-            "menu_book", "No tasks yet", "An administrator can load an item bank folder; see the README."
-        )
+        empty_state("menu_book", "No tasks yet", "An administrator can load an item bank folder; see the README.")
         return
-    chosen = st.selectbox(
-        "Task",
+    labelled = told_apart(
         tasks,
-        format_func=lambda t: t.task.title + ("" if t.scorable else " (not scored by the model yet)"),
+        lambda task: task.task.title + ("" if task.scorable else " (not scored by the model yet)"),
+        lambda task: task.task.id,
     )
-    show(actor, chosen)
+    show(actor, labelled[st.selectbox("Task", labelled)])
 
 
 with told_plainly():

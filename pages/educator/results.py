@@ -8,11 +8,13 @@ import streamlit as st
 from pages.components.charts import level_distribution, total_distribution
 from pages.components.frame import empty_state, heading, told_plainly
 from pages.components.progress import STATUS_WORDS, watch
-from pages.components.selection import select_upload, selected_upload
+from pages.components.selection import opened_upload, select_upload
 from pages.components.session import Key, current_actor, remember_notice, services
 from pages.components.tables import score_table, show_table
+from pages.components.words import counted, plain
 from scoring.domain import UploadStatus
 from scoring.services.actors import Actor
+from scoring.services.scores import ScoreTable
 from scoring.services.uploads import UploadSummary
 
 PER_PAGE = 12
@@ -21,35 +23,38 @@ PER_PAGE = 12
 def show_list(actor: Actor) -> None:
     """All uploads, newest first."""
     heading("Results", "Each upload is one class's answers to one task.")
-    page = st.session_state.get("results-page", 1)
+    page = st.session_state.get(Key.RESULTS_PAGE, 1)
     uploads, total = services().uploads.recent(actor, limit=PER_PAGE, offset=(page - 1) * PER_PAGE)
     if not total:
-        empty_state("table_chart", "Nothing scored yet", "Upload a class's answers first.")
-        st.page_link("educator/score.py", label="Go to Score a class", icon=":material/arrow_forward:")
+        empty_state(
+            "table_chart", "Nothing scored yet", "Upload a class's answers first.",
+            "educator/score.py", "Go to Score a class",
+        )  # fmt: skip
         return
     for upload in uploads:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            with st.container():
-                st.markdown(f"**{upload.task_title}** · {upload.section}")
+            with st.container(width=520):
+                st.markdown(f"**{plain(upload.task_title)}** · {plain(upload.section)}")
                 st.caption(
-                    f"{upload.file_name} · {upload.responses:,} answers · {upload.created_at:%d %b %Y, %H:%M} UTC"
-                    f" · by {upload.educator}"
+                    f"{plain(upload.file_name)} · {counted(upload.responses, 'answer')} · "
+                    f"{upload.created_at:%d %b %Y, %H:%M} UTC · by {plain(upload.educator)}"
                 )
+            st.space("stretch")
             words, icon, colour = STATUS_WORDS[upload.status]
             st.badge(words, icon=icon, color=colour)
             if st.button("Open", key=f"open-{upload.id}", icon=":material/open_in_full:"):
                 select_upload(upload.id)
                 st.rerun()
     if total > PER_PAGE:
-        st.pagination((total + PER_PAGE - 1) // PER_PAGE, key="results-page")
+        st.pagination((total + PER_PAGE - 1) // PER_PAGE, key=Key.RESULTS_PAGE)
 
 
-def show_actions(actor: Actor, upload: UploadSummary, scored: bool) -> None:
-    """What can be done with an upload whose job has ended."""
+def show_actions(actor: Actor, upload: UploadSummary) -> None:
+    """What can be done with an upload whose job has ended; what is refused is told here, above the scores."""
     uploads = services().uploads
-    with st.container(horizontal=True):
-        if scored and st.button("Review answers", type="primary", icon=":material/rate_review:"):
-            st.switch_page("educator/review.py", query_params={Key.UPLOAD: upload.id})
+    with told_plainly(), st.container(horizontal=True):
+        if st.button("Review answers", type="primary", icon=":material/rate_review:"):
+            st.switch_page("educator/review.py", query_params={Key.UPLOAD.value: upload.id})
         st.download_button(
             "Download scores (CSV)", lambda: services().scores.export(actor, upload.id)[1],
             file_name=f"{upload.file_name.rsplit('.', 1)[0]} - scores.csv", mime="text/csv",
@@ -73,59 +78,65 @@ def show_upload(actor: Actor, upload: UploadSummary) -> None:
     if st.button("All uploads", icon=":material/arrow_back:", type="tertiary"):
         select_upload(None)
         st.rerun()
-    heading(
-        upload.task_title, f"{upload.section} · {upload.file_name} · {upload.created_at:%d %B %Y, %H:%M} UTC"
-    )
+    heading(upload.task_title, f"{upload.section} · {upload.file_name} · {upload.created_at:%d %B %Y, %H:%M} UTC")
     if not upload.finished:
         watch(actor, upload.id)
         return
     if upload.status is UploadStatus.FAILED:
-        st.error(f"Scoring stopped: {upload.error} What was scored is kept.", icon=":material/error:")
+        st.error(plain(f"Scoring stopped: {upload.error} What was scored is kept."), icon=":material/error:")
     if upload.status is UploadStatus.CANCELLED:
         st.info("Scoring was stopped. What was scored is kept.", icon=":material/stop_circle:")
     table = score_table(actor, upload.id)
-    frame = table.frame
-    unscored = int(frame["total"].isna().sum())
-    show_actions(actor, upload, scored=len(frame) > 0)
-    mean = frame["total"].mean()
-    with st.container(horizontal=True, gap="large"):
-        st.metric("Answers", f"{len(frame):,}", width="content")
-        st.metric("Reviewed by a person", f"{table.reviewed:,} of {len(frame):,}", width="content")
-        st.metric("Mean total", "–" if pd.isna(mean) else f"{mean:.1f} of {table.task.highest}", width="content")
-        st.metric(
-            "Without a score", f"{unscored:,}", help="Blank answers, and answers not scored yet.", width="content"
-        )
-    if table.reviewed < len(frame):
-        st.caption(
-            ":material/smart_toy: Unreviewed scores come from the model alone. They are a suggestion until you have looked."
-        )
-    if unscored < len(frame):
-        left, right = st.columns([3, 2])
-        with left:
-            st.subheader("Levels per criterion", anchor=False)
-            level_distribution(table.task, frame, f"levels-{upload.id}")
-        with right:
-            st.subheader("Totals", anchor=False)
-            total_distribution(table.task, frame, f"totals-{upload.id}")
+    show_actions(actor, upload)
+    show_summary(table, upload.id)
     st.subheader("Answers", anchor=False)
     st.caption("Click a heading to sort, the box at the left of a row to open that answer.")
     chosen = show_table(table, f"table-{upload.id}")
     if chosen is not None:
-        st.switch_page("educator/review.py", query_params={Key.UPLOAD: upload.id, Key.RESPONSE: str(chosen)})
-    show_problems(actor, upload)
+        st.switch_page(
+            "educator/review.py", query_params={Key.UPLOAD.value: upload.id, Key.RESPONSE.value: str(chosen)}
+        )
+    show_file(actor, upload)
 
 
-def show_problems(actor: Actor, upload: UploadSummary) -> None:
+def show_summary(table: ScoreTable, key: str) -> None:
+    """The figures of the class, and its distributions once something is scored."""
+    frame, task = table.frame, table.task
+    unscored, mean = int(frame["total"].isna().sum()), frame["total"].mean()
+    with st.container(horizontal=True, gap="large"):
+        st.metric("Answers", f"{len(frame):,}", width="content")
+        st.metric("Reviewed by a person", f"{table.reviewed:,} of {len(frame):,}", width="content")
+        st.metric("Mean total", "–" if pd.isna(mean) else f"{mean:.1f} of {task.highest}", width="content")
+        st.metric(
+            "Without a score", f"{unscored:,}", help="Blank answers, and answers not scored yet.", width="content"
+        )
+    if unscored == len(frame):
+        return
+    if table.reviewed < len(frame):
+        st.caption(
+            ":material/smart_toy: Unreviewed scores come from the model alone. "
+            "They are a suggestion until you have looked."
+        )
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        st.subheader("Levels per criterion", anchor=False)
+        level_distribution(task, frame, f"levels-{key}")
+    with right:
+        st.subheader("Totals", anchor=False)
+        total_distribution(task, frame, f"totals-{key}")
+
+
+def show_file(actor: Actor, upload: UploadSummary) -> None:
     """What the file check said, and the file itself."""
     problems = services().uploads.problems(actor, upload.id)
-    with st.expander(f"About the file ({len(problems)} remarks)"):
+    with st.expander(f"About the file ({counted(len(problems), 'remark')})"):
         if problems:
             st.dataframe(
                 pd.DataFrame(
                     [{"Row": p.row, "Column": p.field, "Found": p.found, "Remark": p.message,
                       "Taken": "no" if p.severity == "error" else "yes"} for p in problems]
                 ),
-                hide_index=True, alt=f"{len(problems)} remarks on the file",
+                hide_index=True, alt=f"{counted(len(problems), 'remark')} on the file",
             )  # fmt: skip
         else:
             st.caption("Every row was taken as it was.")
@@ -135,15 +146,14 @@ def show_problems(actor: Actor, upload: UploadSummary) -> None:
         )  # fmt: skip
 
 
-with told_plainly():
-    person = current_actor()
-    upload_id = selected_upload()
-    if upload_id is None:
-        show_list(person)
+def main(actor: Actor) -> None:
+    """The upload in the address, else the list of all."""
+    upload = opened_upload(actor)
+    if upload is None:
+        show_list(actor)
     else:
-        try:
-            chosen_upload = services().uploads.get(person, upload_id)
-        except Exception:
-            select_upload(None)
-            raise
-        show_upload(person, chosen_upload)
+        show_upload(actor, upload)
+
+
+with told_plainly():
+    main(current_actor())

@@ -3,39 +3,43 @@
 from __future__ import annotations
 
 import uuid
-from pathlib import Path
 
-import pandas as pd
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from pages.components.class_file import choose_columns, show_notes, show_problems
 from pages.components.frame import empty_state, heading, told_plainly
 from pages.components.selection import select_upload
 from pages.components.session import Key, current_actor, remember_notice, services
 from pages.components.task_card import show_criterion, show_task
+from pages.components.words import counted, plain, told_apart
+from scoring.intake.checking import CheckedFile, Mapping
+from scoring.intake.reading import ClassFile
 from scoring.services.actors import Actor
+from scoring.services.sections import SectionSummary
 from scoring.services.tasks import TaskSummary
-from scoring.services.uploads import CheckedFile, ClassFile, Mapping
-
-SEVERITIES = {"error": "left out", "warning": "look at", "note": "note"}
-PREVIEW_ROWS = 5
 
 
 @st.cache_resource(max_entries=8, ttl=900, show_spinner="Reading the file…")
-def read(user_id: int, sha: str, sheet: str | None, _actor: Actor, _name: str, _data: bytes) -> ClassFile:
+def read(user_id: int, file_id: str, sheet: str | None, _actor: Actor, _name: str, _data: bytes) -> ClassFile:
     """The file as read, once per file rather than once per click."""
     return services().uploads.read_file(_actor, _name, _data, sheet)
 
 
 @st.cache_resource(max_entries=8, ttl=900, show_spinner="Checking every row…")
-def check(
-    user_id: int, sha: str, sheet: str, mapping: Mapping, _actor: Actor, _file: ClassFile
-) -> CheckedFile:
+def check(user_id: int, file_id: str, sheet: str, mapping: Mapping, _actor: Actor, _file: ClassFile) -> CheckedFile:
     """The rows as checked, once per choice of columns."""
     return services().uploads.check(_actor, _file, mapping)
 
 
+def choose_section(sections: list[SectionSummary]) -> SectionSummary:
+    """The section picker."""
+    labelled = told_apart(sections, lambda section: section.name, lambda section: ", ".join(section.educators))
+    return labelled[st.selectbox("Section", labelled)]
+
+
 def choose_task(actor: Actor) -> TaskSummary | None:
-    """The task picker with the task beside it."""
+    """The task picker; nothing when no task can be scored."""
     tasks = [task for task in services().tasks.available(actor) if task.scorable]
     if not tasks:
         empty_state(
@@ -44,112 +48,70 @@ def choose_task(actor: Actor) -> TaskSummary | None:
             "An administrator sees under **Model versions** and **Health** why.",
         )
         return None
-    chosen: TaskSummary = st.selectbox(
-        "Task", tasks, format_func=lambda t: f"{t.task.title} (grade {t.task.grade})" if t.task.grade else t.task.title
-    )  # fmt: skip
+    labelled = told_apart(
+        tasks,
+        lambda task: f"{task.task.title} (grade {task.task.grade})" if task.task.grade else task.task.title,
+        lambda task: task.task.id,
+    )
+    return labelled[st.selectbox("Task", labelled)]
+
+
+def show_rubric(task: TaskSummary) -> None:
+    """The chosen task on demand, so that the right one is chosen."""
     with st.expander("Show the task and its rubric"):
-        show_task(chosen.task, chosen.figure)
-        st.divider()
-        for criterion in chosen.task.criteria:
-            show_criterion(criterion)
-    return chosen
+        left, right = st.columns(2, gap="large")
+        with left:
+            show_task(task.task, task.figure)
+        with right:
+            for criterion in task.task.criteria:
+                show_criterion(criterion)
 
 
-def choose_columns(file: ClassFile, suggested: Mapping | None) -> Mapping:
-    """Which column holds what, on the first rows of the file."""
-    preview = pd.DataFrame([row.cells for row in file.rows[:PREVIEW_ROWS]], columns=list(file.headers))
-    st.dataframe(preview, hide_index=True, alt=f"The first {len(preview)} rows of the file")
-    st.caption(
-        f"{len(file.rows):,} rows under the header" + (f" · sheet “{file.sheet}”" if file.sheet else "")
-    )
-    headers: list[str | None] = list(file.headers)
-    none = "(not in this file)"
+def read_upload(actor: Actor, uploaded: UploadedFile, data: bytes) -> ClassFile:
+    """The file, of a workbook the sheet that is chosen."""
+    file = read(actor.user_id, uploaded.file_id, None, actor, uploaded.name, data)
+    if len(file.sheets) < 2:
+        return file
+    sheet = st.selectbox("Sheet", file.sheets, index=file.sheets.index(file.sheet), key=f"sheet-{file.sha256}")
+    return read(actor.user_id, uploaded.file_id, sheet, actor, uploaded.name, data)
 
-    def pick(label: str, guess: str | None, optional: bool, key: str, hint: str) -> str | None:
-        options = [None, *headers] if optional else headers
-        index = options.index(guess) if guess in options else 0
-        return st.selectbox(
-            label, options, index=index, format_func=lambda h: none if h is None else h, help=hint, key=f"{key}-{file.sha256}-{file.sheet}"
-        )  # fmt: skip
 
-    columns = st.columns(3)
-    with columns[0]:
-        answer = pick(
-            "Answers are in", suggested and suggested.answer, False, "answer", "The column with the texts."
+def warn_of_earlier(actor: Actor, section: SectionSummary, file: ClassFile) -> None:
+    """Say that these very bytes came in before; it may be meant."""
+    earlier = services().uploads.same_file(actor, section.id, file.sha256)
+    if earlier:
+        st.warning(
+            f"This very file was uploaded to {plain(section.name)} before, on "
+            f"{earlier[0].created_at:%d %B %Y at %H:%M} UTC for “{plain(earlier[0].task_title)}”. "
+            "Uploading it again makes new attempts.",
+            icon=":material/content_copy:",
         )
-    with columns[1]:
-        learner = pick(
-            "Students are known by", suggested and suggested.learner, True, "learner",
-            "A number or name that is the same in your next file. Without it, students are named by their row.",
-        )  # fmt: skip
-    with columns[2]:
-        name = pick(
-            "Names are in", suggested and suggested.learner_name, True, "name",
-            "Only to show beside the answers. Names are optional.",
-        )  # fmt: skip
-    assert answer is not None
-    attempt = suggested.attempt if suggested and suggested.attempt in file.headers else None
-    return Mapping(
-        answer=answer, learner=learner, learner_name=name, attempt=attempt if attempt != answer else None
-    )
 
 
-def show_problems(checked: CheckedFile) -> bool:
-    """Every problem by row; returns whether the file may be submitted as things are."""
-    errors = len(checked.rows) - len(checked.good)
-    warnings = sum(problem.severity == "warning" for problem in checked.problems)
-    for note in checked.notes:
-        st.info(note, icon=":material/info:")
-    if not checked.problems:
-        st.success(f"All {len(checked.rows):,} rows are fine.", icon=":material/check_circle:")
-        return True
-    table = pd.DataFrame(
-        [
-            {
-                "Row": p.number,
-                "What": SEVERITIES[p.severity],
-                "Column": p.field,
-                "Found": p.found,
-                "Problem": p.message,
-            }
-            for p in sorted(checked.problems, key=lambda p: (p.severity != "error", p.number))
-        ]
-    )
-    word = "row" if errors == 1 else "rows"
-    if errors:
-        st.error(f"{errors:,} {word} can't be taken; {len(checked.good):,} can.", icon=":material/block:")
-    if warnings:
-        st.warning(f"{warnings:,} things to look at. These rows will be taken.", icon=":material/warning:")
-    st.dataframe(
-        table, hide_index=True, height=min(38 * (len(table) + 1), 320), alt=f"{len(table)} problems by row",
-        column_config={"Row": st.column_config.NumberColumn(width="small"), "What": st.column_config.TextColumn(width="small"),
-                       "Problem": st.column_config.TextColumn(width="large")},
-    )  # fmt: skip
-    if not checked.good:
-        st.error("No row of this file can be used. Choose another column above, or correct the file.")
-        return False
-    if errors:
-        return st.checkbox(
-            f"Take the {len(checked.good):,} good rows and leave out the {errors:,} listed above"
-        )
-    return True
-
-
-def submit_token(file_id: str) -> str:
-    """One token per file on this form, so that a double click submits once."""
+def submit(
+    actor: Actor, section: SectionSummary, task: TaskSummary, uploaded: UploadedFile, data: bytes, mapping: Mapping,
+    sheet: str,
+) -> None:  # fmt: skip
+    """Save the answers and go to their results."""
+    # One token per file, section and task on this form, so that a double click submits once.
     tokens = st.session_state.setdefault(Key.SUBMIT_TOKEN, {})
-    return tokens.setdefault(file_id, uuid.uuid4().hex)
-
-
-def sample_files() -> list[Path]:
-    """Class files to try things out with."""
-    folder = services().settings.classroom.parent / "classfiles"
-    return sorted(path for path in folder.glob("*") if path.suffix in {".csv", ".xlsx"})
+    token = tokens.setdefault((uploaded.file_id, section.id, task.version_id), uuid.uuid4().hex)
+    with st.spinner("Saving the answers…"):
+        upload_id = services().uploads.submit(
+            actor, section.id, task.version_id, uploaded.name, data, mapping, token,
+            sheet=sheet or None, take_good_rows=True,
+        )  # fmt: skip
+    st.session_state[Key.FORM] = st.session_state.get(Key.FORM, 0) + 1
+    select_upload(upload_id)
+    saved = services().uploads.get(actor, upload_id).responses
+    remember_notice(f"{counted(saved, 'answer')} saved; scoring begins.")
+    st.switch_page("educator/results.py", query_params={Key.UPLOAD.value: upload_id})
 
 
 def offer_samples() -> None:
     """Something to try for somebody who has no file at hand."""
-    files = sample_files()
+    folder = services().settings.classroom.parent / "classfiles"
+    files = sorted(path for path in folder.glob("*") if path.suffix in {".csv", ".xlsx"})
     if not files:
         return
     with st.expander("No file at hand? Try a sample class"):
@@ -173,62 +135,43 @@ def main(actor: Actor) -> None:
     sections = services().sections.mine(actor)
     if not sections:
         empty_state(
-            "groups", "First, make a section", "Answers belong to a class. Name yours under **My sections**."
-        )
-        st.page_link("educator/sections.py", label="Go to My sections", icon=":material/arrow_forward:")
+            "groups", "First, make a section", "Answers belong to a class. Name yours under **My sections**.",
+            "educator/sections.py", "Go to My sections",
+        )  # fmt: skip
         return
     left, right = st.columns(2)
     with left:
-        section = st.selectbox("Section", sections, format_func=lambda s: s.name)
+        section = choose_section(sections)
     with right:
         task = choose_task(actor)
     if task is None:
         return
-    form = st.session_state.setdefault(Key.FORM, 0)
+    show_rubric(task)
     uploaded = st.file_uploader(
-        "File of answers (CSV, TSV or XLSX)", type=None, key=f"file-{form}",
+        "File of answers (CSV, TSV or XLSX)", type=None, key=f"file-{st.session_state.get(Key.FORM, 0)}",
+        max_upload_size=services().settings.max_upload_mb,
         help="An export of Canvas, Moodle or Google Forms, or any sheet with one column of answers.",
     )  # fmt: skip
     if uploaded is None:
         offer_samples()
         return
     data = uploaded.getvalue()
-    file = read(actor.user_id, uploaded.file_id, None, actor, uploaded.name, data)
-    if len(file.sheets) > 1:
-        sheet = st.selectbox(
-            "Sheet", file.sheets, index=file.sheets.index(file.sheet), key=f"sheet-{file.sha256}"
-        )
-        file = read(actor.user_id, uploaded.file_id, sheet, actor, uploaded.name, data)
-    for note in file.notes:
-        st.info(note, icon=":material/info:")
-    earlier = services().uploads.same_file(actor, section.id, file.sha256)
-    if earlier:
-        st.warning(
-            f"This very file was uploaded to {section.name} before, on {earlier[0].created_at:%d %B %Y at %H:%M} UTC "
-            f"for “{earlier[0].task_title}”. Uploading it again makes new attempts.",
-            icon=":material/content_copy:",
-        )
+    file = read_upload(actor, uploaded, data)
+    warn_of_earlier(actor, section, file)
     st.subheader("Which column is which?", anchor=False)
     mapping = choose_columns(file, services().uploads.suggest_mapping(actor, file))
     checked = check(actor.user_id, uploaded.file_id, file.sheet, mapping, actor, file)
     st.subheader("What the check found", anchor=False)
+    show_notes(checked.notes)
     ready = show_problems(checked)
     blanks = sum(row.is_blank for row in checked.good)
     count = len(checked.good) - blanks
     if blanks:
-        st.caption(f"{blanks:,} blank answers are kept for you to decide; the model does not score them.")
-    if st.button(
-        f"Score {count:,} answers", type="primary", icon=":material/play_arrow:", disabled=not ready
-    ):
-        with st.spinner("Saving the answers…"):
-            upload_id = services().uploads.submit(
-                actor, section.id, task.version_id, uploaded.name, data, mapping, submit_token(uploaded.file_id),
-                sheet=file.sheet or None, take_good_rows=True,
-            )  # fmt: skip
-        st.session_state[Key.FORM] = form + 1
-        select_upload(upload_id)
-        remember_notice(f"{len(checked.good):,} answers saved; scoring begins.")
-        st.switch_page("educator/results.py", query_params={Key.UPLOAD: upload_id})
+        verb = "is" if blanks == 1 else "are"
+        st.caption(f"{counted(blanks, 'blank answer')} {verb} kept for you to decide; the model does not score blanks.")
+    label = f"Score {counted(count, 'answer')}" if count else "Save without scoring"
+    if st.button(label, type="primary", icon=":material/play_arrow:", disabled=not ready):
+        submit(actor, section, task, uploaded, data, mapping, file.sheet)
 
 
 with told_plainly():

@@ -89,9 +89,7 @@ class Accounts:
         with self._database.write() as session:
             stored = session.scalar(select(SetupCode))
             taken = session.scalar(select(func.count()).select_from(User))
-            right = stored is not None and hmac.compare_digest(
-                stored.code_hash, _digest(code.strip().lower())
-            )
+            right = stored is not None and hmac.compare_digest(stored.code_hash, _digest(code.strip().lower()))
             if not taken and right:
                 session.execute(delete(SetupCode))
                 user = User(name=name, email=email, role=Role.ADMINISTRATOR, password_hash=password_hash)
@@ -341,9 +339,7 @@ def _checked_name(name: str) -> str:
 
 def _check_password(password: str, email: str) -> None:
     if len(password) < SHORTEST_PASSWORD:
-        raise InvalidInput(
-            f"The password needs at least {SHORTEST_PASSWORD} characters. A short sentence works well."
-        )
+        raise InvalidInput(f"The password needs at least {SHORTEST_PASSWORD} characters. A short sentence works well.")
     if len(password) > LONGEST_PASSWORD:
         raise InvalidInput(f"The password may have at most {LONGEST_PASSWORD} characters.")
     if len(set(password)) < 4 or password.lower() in {email, email.split("@")[0]}:

@@ -33,9 +33,7 @@ class Actor:
         return self.role is Role.ADMINISTRATOR
 
 
-def require(
-    session: Session, actor: Actor, role: Role = Role.EDUCATOR, *, fresh_password: bool = True
-) -> User:
+def require(session: Session, actor: Actor, role: Role = Role.EDUCATOR, *, fresh_password: bool = True) -> User:
     """The actor's user row, after checking session, account and role as they are now.
 
     Raises:

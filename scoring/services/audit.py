@@ -98,9 +98,7 @@ def verify_chain(database: Database) -> ChainReport:
     """Recompute every hash from the first event to the head; stops at the first misfit."""
     with database.read() as session:
         previous, count = GENESIS, 0
-        for event in session.scalars(
-            select(AuditEvent).order_by(AuditEvent.id).execution_options(yield_per=1000)
-        ):
+        for event in session.scalars(select(AuditEvent).order_by(AuditEvent.id).execution_options(yield_per=1000)):
             count += 1
             if event.id != count:
                 return ChainReport(count, count, f"event {count} is missing")
@@ -135,8 +133,7 @@ class Audit:
             total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
             rows = session.scalars(query.order_by(AuditEvent.id.desc()).limit(limit).offset(offset))
             return [
-                AuditEntry(e.id, e.at, e.actor_id, e.action, e.object_type, e.object_id, e.detail)
-                for e in rows
+                AuditEntry(e.id, e.at, e.actor_id, e.action, e.object_type, e.object_id, e.detail) for e in rows
             ], total
 
     def verify(self, actor: Actor) -> ChainReport:

@@ -14,6 +14,7 @@ from db.schema import current_revision, newest_revision
 from db.tables import Upload, Worker, utc_now
 from scoring.domain import Role, UploadStatus
 from scoring.services.actors import Actor, require
+from scoring.services.versions import active_version
 
 HEARTBEAT_LIMIT = timedelta(seconds=15)
 READY = "ready"
@@ -65,9 +66,7 @@ class Health:
         except SQLAlchemyError as error:
             return DatabaseHealth(False, "", f"The database does not answer: {type(error).__name__}")
         if found != needed:
-            return DatabaseHealth(
-                False, found or "", f"The database is at revision {found}, {needed} is needed."
-            )
+            return DatabaseHealth(False, found or "", f"The database is at revision {found}, {needed} is needed.")
         return DatabaseHealth(True, found or "", "The database answers.")
 
     def workers(self) -> list[WorkerHealth]:
@@ -80,20 +79,24 @@ class Health:
         """Whether a file uploaded now would be scored, and why not."""
         database = self.database()
         if not database.ok:
-            return False, {"database": database.message, "worker": "unknown"}
+            return False, {"database": database.message, "worker": "unknown", "student": "unknown"}
         workers = self.workers()
         if any(worker.ok for worker in workers):
-            return True, {"database": "ok", "worker": "ok"}
-        state = f"{workers[0].state}: {workers[0].message}".rstrip(": ") if workers else "has not started yet"
-        return False, {"database": "ok", "worker": state}
+            state = "ok"
+        elif workers:
+            state = f"{workers[0].state}: {workers[0].message}".rstrip(": ")
+        else:
+            state = "has not started yet"
+        with self._database.read() as session:
+            student = "ok" if active_version(session) is not None else "There is no active scoring model."
+        parts = {"database": "ok", "worker": state, "student": student}
+        return state == student == "ok", parts
 
     def queue(self, actor: Actor) -> QueueHealth:
         """How much work there is. Administrators only."""
         with self._database.read() as session:
             require(session, actor, Role.ADMINISTRATOR)
-            counts = dict(
-                session.execute(select(Upload.status, func.count()).group_by(Upload.status)).all()
-            )
+            counts = dict(session.execute(select(Upload.status, func.count()).group_by(Upload.status)).all())
         return QueueHealth(counts.get(UploadStatus.QUEUED, 0), counts.get(UploadStatus.RUNNING, 0))
 
     def worker_log(self, actor: Actor, lines: int = 200) -> str:

@@ -134,9 +134,7 @@ class Review:
             if len(reason) > LONGEST_REASON:
                 raise InvalidInput(f"The reason may have at most {LONGEST_REASON} characters.")
             if HumanScoreKind.OVERRIDE in kinds.values() and not reason:
-                raise InvalidInput(
-                    "You chose another level than the model. Say why, in a word or a sentence."
-                )
+                raise InvalidInput("You chose another level than the model. Say why, in a word or a sentence.")
             _advance(session, response_id, revision)
             machine = _machine_levels(session, response_id)
             for criterion_id, level in levels.items():
@@ -193,9 +191,7 @@ class Review:
             return _view(session, user, response)
 
 
-def _sent_before(
-    session: Session, user: User, response_id: int, nonce: str, levels: Mapping[str, int] | None
-) -> bool:
+def _sent_before(session: Session, user: User, response_id: int, nonce: str, levels: Mapping[str, int] | None) -> bool:
     """Whether this very message, a decision or (without levels) an undo, was saved already.
 
     Raises:

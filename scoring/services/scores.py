@@ -81,9 +81,7 @@ class Scores:
                 f"{criterion.name}: model's probability",
             ]
         headers += ["Total", "Highest total", "Reviewed by a person", "Signs"]
-        return f"{stem} - {title} - scores.csv", write_csv(
-            headers, map(_export_row(table.task), _records(table))
-        )
+        return f"{stem} - {title} - scores.csv", write_csv(headers, map(_export_row(table.task), _records(table)))
 
 
 def _with_scores(

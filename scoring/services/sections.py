@@ -40,10 +40,7 @@ class Sections:
                 Section.id.in_(visible_section_ids(session, user)),
                 Section.archived_at.is_not(None) if archived else Section.archived_at.is_(None),
             )
-            return [
-                _summary(session, s)
-                for s in session.scalars(query.order_by(func.lower(Section.name), Section.id))
-            ]
+            return [_summary(session, s) for s in session.scalars(query.order_by(func.lower(Section.name), Section.id))]
 
     def create(self, actor: Actor, name: str) -> SectionSummary:
         """Make a section owned by the actor. Raises `InvalidInput` for an empty or overlong name."""
@@ -88,9 +85,7 @@ class Sections:
         with self._database.write() as session:
             user = require(session, actor)
             require_section(session, user, section_id)
-            other = session.scalar(
-                select(User).where(User.email == email.strip().lower(), User.active.is_(True))
-            )
+            other = session.scalar(select(User).where(User.email == email.strip().lower(), User.active.is_(True)))
             if other is None:
                 raise NotFound("Nobody here has that e-mail address. Ask an administrator to add them first.")
             if session.get(SectionEducator, (section_id, other.id)) is None:

@@ -214,9 +214,7 @@ def _figure(folder: Path, task: Task) -> str:
         return ""
     path = (folder / "figures" / task.stimulus_figure.removeprefix("figures/")).resolve()
     if not path.is_relative_to(folder.resolve()) or not path.exists():
-        raise InvalidFile(
-            f"task {task.id!r}: stimulus_figure {task.stimulus_figure!r} is not in {folder}/figures"
-        )
+        raise InvalidFile(f"task {task.id!r}: stimulus_figure {task.stimulus_figure!r} is not in {folder}/figures")
     return path.read_text(encoding="utf-8")
 
 
@@ -248,9 +246,7 @@ def _publish(session: Session, task: Task, figure: str, bank: ItemBank, actor_id
                 key=criterion.id,
                 name=criterion.name,
                 description=criterion.description,
-                levels=[
-                    LevelRow(value=v.value, label=v.label, descriptor=v.descriptor) for v in criterion.levels
-                ],
+                levels=[LevelRow(value=v.value, label=v.label, descriptor=v.descriptor) for v in criterion.levels],
             )
             for position, criterion in enumerate(task.criteria)
         ],

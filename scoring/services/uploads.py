@@ -225,9 +225,7 @@ class Uploads:
             if section_id is not None:
                 query = query.where(Upload.section_id == section_id)
             total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
-            rows = session.scalars(
-                query.order_by(Upload.created_at.desc(), Upload.id).limit(limit).offset(offset)
-            )
+            rows = session.scalars(query.order_by(Upload.created_at.desc(), Upload.id).limit(limit).offset(offset))
             return [_summary(session, row) for row in rows], total
 
     def get(self, actor: Actor, upload_id: str) -> UploadSummary:
@@ -240,8 +238,7 @@ class Uploads:
         with self._database.read() as session:
             upload = require_upload(session, require(session, actor), upload_id)
             return [
-                SavedProblem(p["number"], p["field"], p["found"], p["message"], p["severity"])
-                for p in upload.problems
+                SavedProblem(p["number"], p["field"], p["found"], p["message"], p["severity"]) for p in upload.problems
             ]
 
     def original(self, actor: Actor, upload_id: str) -> tuple[str, bytes]:
@@ -287,9 +284,7 @@ class Uploads:
             upload.started_at = upload.finished_at = None
             upload.total = unscored_count(session, upload_id, None if again else student_id)
             self._jobs.enqueue_scoring(session, upload_id, upload.job_id, again=again)
-            record(
-                session, user.id, "upload.score_again" if again else "upload.score_rest", "upload", upload_id
-            )
+            record(session, user.id, "upload.score_again" if again else "upload.score_rest", "upload", upload_id)
 
 
 def require_upload(session: Session, user: User, upload_id: str) -> Upload:
@@ -310,7 +305,9 @@ def _by_token(session: Session, token: str, form: tuple[int, int, int, str]) -> 
     if before is not None and form != (
         before.uploaded_by, before.section_id, before.task_version_id, before.file_sha256,
     ):  # fmt: skip
-        raise Conflict("This form was sent before, with another file, class or task. Reload the page, then send it again.")
+        raise Conflict(
+            "This form was sent before, with another file, class or task. Reload the page, then send it again."
+        )
     return before
 
 
@@ -323,24 +320,25 @@ def _require_usable(checked: CheckedFile, take_good_rows: bool) -> None:
             "Correct the file, or choose to take the good rows."
         )
     if not checked.good:
-        raise InvalidFile(
-            "No row of this file can be used; nothing was saved. Correct the file and upload it again."
-        )
+        raise InvalidFile("No row of this file can be used; nothing was saved. Correct the file and upload it again.")
 
 
 def _require_scorable(session: Session, version: TaskVersion) -> int:
     student = active_version(session)
     task = task_of(version)
     if student is None or student.shapes.get(task.id) != task.scoring_shape():
-        raise ModelUnavailable(
-            f"“{version.title}” has no scoring model yet. Choose another task; nothing was saved."
-        )
+        raise ModelUnavailable(f"“{version.title}” has no scoring model yet. Choose another task; nothing was saved.")
     return student.id
 
 
 def _add_responses(
-    session: Session, upload_id: str, section_id: int, version: TaskVersion, rows: tuple[CheckedRow, ...],
-    *, anonymous: bool,
+    session: Session,
+    upload_id: str,
+    section_id: int,
+    version: TaskVersion,
+    rows: tuple[CheckedRow, ...],
+    *,
+    anonymous: bool,
 ) -> list[dict[str, object]]:
     """Find or make each row's learner, and number the attempts after those of earlier uploads.
 
@@ -393,10 +391,7 @@ def _members(session: Session, section_id: int, rows: tuple[CheckedRow, ...]) ->
 def _insert_responses(session: Session, responses: list[dict[str, object]], checked: CheckedFile) -> None:
     session.execute(Response.__table__.insert(), responses)  # type: ignore[attr-defined]
     upload_id = responses[0]["upload_id"]
-    ids = dict(
-        session.execute(select(Response.row_number, Response.id).where(Response.upload_id == upload_id))
-        .all()
-    )
+    ids = dict(session.execute(select(Response.row_number, Response.id).where(Response.upload_id == upload_id)).all())
     flags = [
         {"response_id": ids[row.number], "kind": kind, "detail": ""}
         for row in checked.good

@@ -126,9 +126,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         digest = hashlib.sha256((folder / "student.safetensors").read_bytes()).hexdigest()
         if digest != manifest["weights_sha256"]:
-            raise ModelUnavailable(
-                f"{folder}: student.safetensors was changed or damaged; copy the version again"
-            )
+            raise ModelUnavailable(f"{folder}: student.safetensors was changed or damaged; copy the version again")
         manifest["version_id"], manifest["student"]["tasks"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelUnavailable(f"{folder}: not a readable student version ({error!r})") from error

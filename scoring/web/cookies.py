@@ -57,9 +57,7 @@ class Cookies:
 
     def set_form_cookie(self, response: Response, value: str) -> None:
         """Remember the value that a form's token must match."""
-        response.set_cookie(
-            CSRF_COOKIE, value, httponly=True, samesite="strict", secure=self._secure, path="/session"
-        )
+        response.set_cookie(CSRF_COOKIE, value, httponly=True, samesite="strict", secure=self._secure, path="/session")
 
     def form_is_ours(self, request: Request, field: str) -> bool:
         """Whether a posted form was served by this app to this browser."""
@@ -70,4 +68,5 @@ class Cookies:
             signed = self._csrf.loads(field)
         except BadSignature:
             return False
-        return hmac.compare_digest(str(signed), request.cookies.get(CSRF_COOKIE, ""))
+        # As bytes: a cookie may hold any letters, and only ASCII texts can be compared.
+        return hmac.compare_digest(str(signed).encode(), request.cookies.get(CSRF_COOKIE, "").encode())

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from scoring.errors import InvalidInput, NotAllowed, NotSignedIn
+from scoring.errors import InvalidInput, NotAllowed, NotSignedIn, StorageFull
 from scoring.services.house import Services
 from scoring.web.cookies import CSRF_FIELD, Cookies
 from scoring.web.forms import SET_UP, SIGN_IN, render
@@ -27,10 +27,11 @@ def session_routes(services: Services, cookies: Cookies) -> list[Route]:
         nonce = secrets.token_urlsafe(12)
         value, form_token = cookies.form_token(request)
         html = render(form, nonce=nonce, form_token=form_token, csrf_field=CSRF_FIELD, **parts)  # type: ignore[arg-type]
-        policy = f"default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-        response = HTMLResponse(
-            html, status, headers={"Content-Security-Policy": policy, "Cache-Control": "no-store"}
+        policy = (
+            f"default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self'; frame-ancestors 'none'; "
+            "base-uri 'none'"
         )
+        response = HTMLResponse(html, status, headers={"Content-Security-Policy": policy, "Cache-Control": "no-store"})
         cookies.set_form_cookie(response, value)
         return response
 
@@ -62,6 +63,8 @@ def session_routes(services: Services, cookies: Cookies) -> list[Route]:
             token = await run_in_threadpool(act, fields, address)
         except (NotAllowed, InvalidInput) as error:
             return page(request, form, status=400, error=str(error), values=values)
+        except StorageFull as error:
+            return page(request, form, status=507, error=str(error), values=values)
         response = RedirectResponse("/", 303)
         cookies.set_token(response, token)
         return response

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from db.engine import Database
 from db.queries import criterion_ids, next_unscored, unscored_count
-from db.tables import MachineScore, TaskRow, TaskVersion, Upload, utc_now
+from db.tables import Base, MachineScore, ResponseFlag, TaskRow, TaskVersion, Upload, utc_now
 from scoring.domain import UploadStatus
 from scoring.errors import EvenhandError
 from scoring.jobs import SCORE_UPLOAD
@@ -24,6 +24,7 @@ from scoring.services.versions import active_version
 from scoring.worker.students import Students
 
 logger = logging.getLogger(__name__)
+READ_IN_PART = "read_in_part"
 RECOVERIES = 1_000_000  # a job is given up by people, never by a count of crashes
 
 
@@ -129,6 +130,7 @@ def score_chunk(
         if _fenced(session, upload_id, job_id) is None:
             return {"status": UploadStatus.CANCELLED, "after": None}
         _save(session, values)
+        _flag(session, [response_id for (response_id, _), r in zip(rows, scores, strict=True) if r.truncated])
         session.execute(update(Upload).where(Upload.id == upload_id).values(scored=Upload.scored + len(rows)))
     return {"status": UploadStatus.RUNNING, "after": rows[-1][0]}
 
@@ -160,8 +162,7 @@ def _close(upload: Upload, status: UploadStatus, error: str) -> str:
 
 def _save(session: Session, values: list[dict[str, Any]]) -> None:
     """Insert scores; one that this version gave before is replaced, so that a step run twice leaves one."""
-    dialect = session.get_bind().dialect.name
-    insert = (postgresql if dialect == "postgresql" else sqlite).insert(MachineScore)
+    insert = _insert_into(session, MachineScore)
     replaced = ("level", "expected", "probabilities", "job_id", "created_at")
     session.execute(
         insert.on_conflict_do_update(
@@ -170,3 +171,18 @@ def _save(session: Session, values: list[dict[str, Any]]) -> None:
         ),
         values,
     )
+
+
+def _flag(session: Session, response_ids: list[int]) -> None:
+    """Mark responses of which the model read only the beginning."""
+    if response_ids:
+        insert = _insert_into(session, ResponseFlag)
+        session.execute(
+            insert.on_conflict_do_nothing(index_elements=["response_id", "kind"]),
+            [{"response_id": response_id, "kind": READ_IN_PART, "detail": ""} for response_id in response_ids],
+        )
+
+
+def _insert_into(session: Session, table: type[Base]) -> Any:
+    dialect = session.get_bind().dialect.name
+    return (postgresql if dialect == "postgresql" else sqlite).insert(table)

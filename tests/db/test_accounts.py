@@ -178,9 +178,7 @@ def test_the_database_holds_no_token_and_no_password(school: School) -> None:
     assert PASSWORD.encode() not in content
 
 
-def test_passwords_are_kept_as_hashes_that_are_slow_to_try(
-    fresh_db: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_passwords_are_kept_as_hashes_that_are_slow_to_try(fresh_db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accounts_module, "PasswordHasher", PasswordHasher)
     accounts = Accounts(fresh_db, timedelta(hours=1))
     code = accounts.new_setup_code()
@@ -254,8 +252,7 @@ def test_a_full_disk_does_not_sign_anybody_out(
     with school.database.write() as session:
         session.connection().exec_driver_sql("CREATE TABLE filler (x)")
         session.connection().exec_driver_sql(
-            "CREATE TRIGGER full BEFORE UPDATE ON sessions BEGIN "
-            "INSERT INTO filler VALUES (zeroblob(50000)); END"
+            "CREATE TRIGGER full BEFORE UPDATE ON sessions BEGIN INSERT INTO filler VALUES (zeroblob(50000)); END"
         )
     fill_disk(school.database)
     clock.forward(minutes=5)

@@ -52,7 +52,9 @@ def test_the_chain_is_whole_after_a_day_at_school(school: School) -> None:
     services.accounts.set_role(admin, person.id, Role.ADMINISTRATOR)
     services.accounts.reset_password(admin, person.id)
     services.accounts.set_active(admin, person.id, False)
-    services.accounts.sign_out(services.accounts.resume(services.accounts.sign_in("edna@school.example", PASSWORD, "a")))
+    services.accounts.sign_out(
+        services.accounts.resume(services.accounts.sign_in("edna@school.example", PASSWORD, "a"))
+    )
     report = services.audit.verify(admin)
     assert (report.intact, report.events) == (True, school.count("audit_events"))
     actions = {event.action for event in services.audit.events(admin, limit=1000)[0]}

@@ -43,7 +43,9 @@ MACHINE = {"heat": (1, False, "machine"), "claim": (0, False, "machine")}
 # Deciding ---------------------------------------------------------------------------------------------
 
 
-def test_a_response_shows_the_machine_as_unreviewed_until_somebody_decides(school: School, responses: list[int]) -> None:
+def test_a_response_shows_the_machine_as_unreviewed_until_somebody_decides(
+    school: School, responses: list[int]
+) -> None:
     view = school.services.review.response(school.educator, responses[0])
     assert _levels(view) == MACHINE
     assert (view.reviewed, view.may_undo, view.revision) == (False, False, 0)
@@ -255,7 +257,7 @@ def test_a_persons_score_stands_when_the_machine_scores_again(school: School, re
     assert _levels(view) == {"heat": (2, True, "override"), "claim": (0, True, "confirm")}
     assert [v.machine.level for v in view.criteria if v.machine] == [0, 1]
     table = school.services.scores.table(school.educator, view.upload_id).frame
-    assert [tuple(row) for row in table[["heat", "claim", "reviewed"]].to_numpy()][0] == (2, 0, True)
+    assert tuple(table.loc[0, ["heat", "claim", "reviewed"]]) == (2, 0, True)
 
 
 def test_the_newest_machine_score_shows_whichever_version_gave_it(school: School, responses: list[int]) -> None:

@@ -19,7 +19,7 @@ from db.schema import current_revision, migrate, newest_revision
 from db.tables import Base, Learner, Section, SignInAttempt
 from scoring.errors import EvenhandError
 
-OLDER = '''
+OLDER = """
 import sqlalchemy as sa
 from alembic import op
 
@@ -31,7 +31,7 @@ depends_on = None
 
 def upgrade() -> None:
 {body}
-'''
+"""
 
 
 def _older_program(folder: Path, *steps: str) -> Path:
@@ -162,9 +162,7 @@ def test_processes_that_upgrade_the_same_old_file_at_once_all_succeed(
         assert _words(saved) == ["kept"]
 
 
-def test_a_database_of_a_newer_program_is_refused_in_words_and_left_alone(
-    fresh_db: Database, tmp_path: Path
-) -> None:
+def test_a_database_of_a_newer_program_is_refused_in_words_and_left_alone(fresh_db: Database, tmp_path: Path) -> None:
     with fresh_db.write() as session:
         session.connection().exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(EvenhandError, match="9999"):
@@ -188,10 +186,14 @@ def test_a_row_that_points_nowhere_is_refused(fresh_db: Database) -> None:
 
 @pytest.mark.parametrize("error", [RuntimeError("in the middle"), KeyboardInterrupt()])
 def test_write_rolls_back_everything_on_any_error(fresh_db: Database, error: BaseException) -> None:
-    with pytest.raises(type(error)), fresh_db.write() as session:
-        session.add(Learner(name="half"))
-        session.flush()
-        raise error
+    def fail_half_way() -> None:
+        with fresh_db.write() as session:
+            session.add(Learner(name="half"))
+            session.flush()
+            raise error
+
+    with pytest.raises(type(error)):
+        fail_half_way()
     with fresh_db.read() as session:
         assert session.scalar(select(func.count()).select_from(Learner)) == 0
 
@@ -217,7 +219,7 @@ def test_read_sees_one_snapshot_while_others_write(fresh_db: Database) -> None:
 
 def test_a_time_without_a_zone_is_refused(fresh_db: Database) -> None:
     with pytest.raises(StatementError, match="without a zone"), fresh_db.write() as session:
-        session.add(SignInAttempt(key="k", at=datetime(2026, 1, 1)))  # noqa: DTZ001
+        session.add(SignInAttempt(key="k", at=datetime(2026, 1, 1)))
 
 
 def test_times_come_back_in_utc_to_the_microsecond(fresh_db: Database) -> None:

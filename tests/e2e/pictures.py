@@ -34,7 +34,7 @@ def screens(upload_url: str) -> list[Step]:
         ("uploads", "/results", None),
         ("review", f"/review?{query}", lambda page: page.get_by_role("button", name="Next").click()),
         ("sections", "/sections", None),
-        ("tasks", "/tasks", lambda page: walk.choose(page, "Task", "Pondweed")),
+        ("tasks", "/tasks", lambda page: walk.choose(page, "Task", "Bubbles from pondweed")),
         ("account", "/account", None),
         ("people", "/people", None),
         ("item-bank", "/item-bank", None),
@@ -48,7 +48,7 @@ def fill_school(page: Page, app: RunningApp) -> str:
     """A section, an educator, an upload that is scored, two decisions; returns the results address."""
     walk.set_up(page, app)
     walk.make_section(page, "Grade 7, period 2")
-    walk.upload(page, CLASS, "Pondweed")
+    walk.upload(page, CLASS, "Bubbles from pondweed")
     walk.submit(page)
     walk.wait_for_scores(page)
     address = page.url

@@ -104,7 +104,7 @@ def test_from_a_class_file_to_reviewed_scores(
     walk.make_section(page, "Grade 7, period 2")
 
     # The file, with every problem by row before anything is saved.
-    walk.upload(page, write_class(tmp_path / "class.csv", 600), "Pondweed")
+    walk.upload(page, write_class(tmp_path / "class.csv", 600), "Bubbles from pondweed")
     expect(page.get_by_text("2 rows can't be taken; 602 can.")).to_be_visible()
     score = page.get_by_role("button", name=re.compile(r"Score [\d,]+ answers"))
     expect(score).to_be_disabled()
@@ -150,7 +150,7 @@ def test_from_a_class_file_to_reviewed_scores(
     assert len(decided) == 1
 
     # Scored again: the human score stands.
-    walk.go(page, "Results", "Pondweed")
+    walk.go(page, "Results", "Bubbles from pondweed")
     page.get_by_role("button", name="Score again").click()
     wait_for("the second scoring", lambda: _upload(services).job_id != stopped.job_id and _done(services), within=120)
     walk.wait_for_scores(page)

@@ -60,14 +60,14 @@ class Browser(TestClient):
         assert found is not None
         return found[1]
 
-    def send(self, path: str, token: str | None = None, headers: dict[str, str] | None = None, **fields: str) -> Any:
+    def fill_in(self, path: str, token: str | None = None, headers: dict[str, str] | None = None, **fields: str) -> Any:
         """Post a form as this browser does, with its own token unless another is given."""
         token = self.form_token(path) if token is None else token
         return self.post(path, data={**fields, "form_token": token}, headers=headers)
 
     def sign_in(self, email: str = "edna@school.example", password: str = "a long enough sentence", **more: Any) -> Any:
         """Fill in the sign-in form."""
-        return self.send("/session/sign-in", email=email, password=password, **more)
+        return self.fill_in("/session/sign-in", email=email, password=password, **more)
 
 
 @pytest.fixture

@@ -47,9 +47,7 @@ def test_what_is_needed_before_sign_in_stays_open(browser: Browser, path: str) -
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("signed_in", [False, True])
-def test_every_response_carries_the_security_headers(
-    browser: Browser, method: str, path: str, signed_in: bool
-) -> None:
+def test_every_response_carries_the_security_headers(browser: Browser, method: str, path: str, signed_in: bool) -> None:
     if signed_in:
         browser.sign_in()
     response = browser.request(method, path, headers=PAGE)

@@ -63,7 +63,9 @@ def test_without_a_worker_the_app_is_healthy_but_not_ready(browser: Browser) -> 
     assert (browser.get("/healthz").status_code, browser.get("/healthz").json()["status"]) == (200, "ok")
     response = browser.get("/readyz")
     assert response.status_code == 503
-    assert response.json() == {"status": "not ready", "database": "ok", "worker": "has not started yet"}
+    assert response.json() == {
+        "status": "not ready", "database": "ok", "worker": "has not started yet", "student": "ok",
+    }  # fmt: skip
 
 
 def test_a_worker_that_reports_makes_it_ready(school: School, browser: Browser) -> None:

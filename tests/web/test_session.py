@@ -79,7 +79,9 @@ def test_a_strange_form_cookie_is_refused_in_words(browser: Browser) -> None:
     assert response.status_code == 403
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "http://evenhand.example.evil.example", "http://evenhand.example:81"])
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "http://evenhand.example.evil.example", "http://evenhand.example:81"]
+)
 def test_a_form_from_another_origin_is_refused(browser: Browser, origin: str) -> None:
     assert browser.sign_in(headers={"origin": origin}).status_code == 403
     assert browser.sign_in(headers={"origin": "http://evenhand.example"}).status_code == 303
@@ -222,23 +224,27 @@ def test_signing_out_without_a_session_is_no_accident(browser: Browser, cookie: 
 # Set-up -----------------------------------------------------------------------------------------------
 
 
-def test_the_setup_page_is_there_only_while_nobody_has_an_account(first_browser: Browser, empty_house: Services) -> None:
+def test_the_setup_page_is_there_only_while_nobody_has_an_account(
+    first_browser: Browser, empty_house: Services
+) -> None:
     assert first_browser.get("/session/sign-in").headers["location"] == "/session/set-up"
     code = empty_house.accounts.new_setup_code()
     assert code is not None
     fields = {"code": code, "name": "Ada", "email": "ada@school.example", "password": PASSWORD}
     token = first_browser.form_token("/session/set-up")
-    assert first_browser.send("/session/set-up", token, **fields).headers["location"] == "/"
+    assert first_browser.fill_in("/session/set-up", token, **fields).headers["location"] == "/"
     assert first_browser.get("/", headers=PAGE).status_code == 200
     assert first_browser.get("/session/set-up").headers["location"] == "/session/sign-in"
-    again = first_browser.send("/session/set-up", token, **{**fields, "email": "eve@school.example"})
+    again = first_browser.fill_in("/session/set-up", token, **{**fields, "email": "eve@school.example"})
     assert again.status_code == 400
     assert "set up already" in again.text
 
 
-def test_a_wrong_setup_code_keeps_what_was_typed_but_the_password(first_browser: Browser, empty_house: Services) -> None:
+def test_a_wrong_setup_code_keeps_what_was_typed_but_the_password(
+    first_browser: Browser, empty_house: Services
+) -> None:
     empty_house.accounts.new_setup_code()
-    response = first_browser.send(
+    response = first_browser.fill_in(
         "/session/set-up", code="wrong", name="Ada <b>", email="ada@school.example", password=PASSWORD
     )
     assert response.status_code == 400
@@ -251,7 +257,7 @@ def test_a_wrong_setup_code_keeps_what_was_typed_but_the_password(first_browser:
 def test_setup_needs_our_form_too(first_browser: Browser, empty_house: Services) -> None:
     code = empty_house.accounts.new_setup_code()
     assert code is not None
-    response = first_browser.send(
+    response = first_browser.fill_in(
         "/session/set-up", "forged", code=code, name="Eve", email="eve@b.example", password=PASSWORD
     )
     assert response.status_code == 403

@@ -1,0 +1,54 @@
+"""`make bench`: each measurement as a ratio within one run, so that it says the same on another machine.
+
+    python -m bench [NAME ...] [--quick]
+
+Results go to bench/results/NAME.json and to the console.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+from pathlib import Path
+
+MEASUREMENTS = {
+    "engine": "scoring: precision, batching, duplicates",
+    "classfile": "a class file of 50,000 rows: reading, checking, saving, the table",
+}
+RESULTS = Path(__file__).parent / "results"
+
+
+def main() -> int:
+    """Run the measurements that were named, or all."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure speed and memory.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(MEASUREMENTS)}; default all")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the size")
+    args = parser.parse_args()
+    unknown = set(args.names) - set(MEASUREMENTS)
+    if unknown:
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; choose from {', '.join(MEASUREMENTS)}")
+    RESULTS.mkdir(exist_ok=True)
+    for name in args.names or MEASUREMENTS:
+        print(f"\n{name}: {MEASUREMENTS[name]}", flush=True)
+        rows = importlib.import_module(f"bench.{name}").measure(quick=args.quick)
+        print(table(rows), flush=True)
+        (RESULTS / f"{name}.json").write_text(json.dumps({"quick": args.quick, "rows": rows}, indent=1) + "\n")
+    return 0
+
+
+def table(rows: list[dict[str, object]]) -> str:
+    """Rows as a Markdown table; the keys of the first row are the headings."""
+    headings = list(rows[0])
+    lines = [f"| {' | '.join(headings)} |", f"|{'---|' * len(headings)}"]
+    lines += [f"| {' | '.join(_cell(row[heading]) for heading in headings)} |" for row in rows]
+    return "\n".join(lines)
+
+
+def _cell(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -117,7 +117,9 @@ def report(bank: ItemBank) -> str:
         for criterion in task.criteria:
             counts = " / ".join(str(count) for count in level_counts(criterion, responses))
             two = rating_agreement(criterion, responses)
-            figures = f"{two.n} | {two.qwk:.2f} ({two.low:.2f} to {two.high:.2f}) | {two.exact:.2f}" if two else "0 | – | –"
+            figures = "0 | – | –"
+            if two is not None:
+                figures = f"{two.n} | {two.qwk:.2f} ({two.low:.2f} to {two.high:.2f}) | {two.exact:.2f}"
             agreement.append(f"| {task.id} | {criterion.id} | {counts} | {figures} |")
     return "\n".join([*lines, "", *agreement])
 

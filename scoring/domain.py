@@ -233,7 +233,7 @@ def task_from_json(entry: Mapping[str, Any]) -> Task:
                 name=str(c.get("name") or c["id"]),
                 description=str(c.get("description", "")),
                 levels=tuple(
-                    Level(int(lv["value"]), str(lv.get("descriptor", "")), str(lv.get("label", "")))
+                    Level(_whole(lv["value"]), str(lv.get("descriptor", "")), str(lv.get("label", "")))
                     for lv in c["levels"]
                 ),
             )
@@ -268,6 +268,12 @@ def task_to_json(task: Task) -> dict[str, Any]:
         ],
     }  # fmt: skip
     return {**task.extra, **entry}
+
+
+def _whole(value: object) -> int:
+    if isinstance(value, float) and not value.is_integer():
+        raise ValueError(f"level {value} is not a whole number")
+    return int(value)  # type: ignore[call-overload,no-any-return]
 
 
 def _strings(value: object) -> tuple[str, ...]:

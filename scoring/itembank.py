@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,8 +54,18 @@ def read_tasks(folder: Path) -> dict[str, Task]:
     if not isinstance(entries, list):
         raise InvalidFile(f"{path}: a list of tasks is expected")
     tasks: dict[str, Task] = {}
-    for entry in entries:
-        task = task_from_json(entry)
+    for number, entry in enumerate(entries, 1):
+        if not isinstance(entry, dict):
+            raise InvalidFile(f"{path}, entry {number}: a task is expected, not {entry!r:.60}")
+        try:
+            task = task_from_json(entry)
+        except InvalidInput as error:
+            raise InvalidFile(f"{path}, entry {number} ({entry.get('id')!r}): {error}") from error
+        clash = {f"{c.id}2" for c in task.criteria} & {c.id for c in task.criteria}
+        if clash:
+            raise InvalidFile(
+                f"{path}, task {task.id!r}: criterion id {min(clash)!r} names the column of a second rating"
+            )
         if task.id in tasks:
             raise InvalidFile(f"{path}: task id {task.id!r} appears twice; ids must be unique")
         tasks[task.id] = task
@@ -76,7 +87,7 @@ def read_item_bank(folder: Path) -> ItemBank:
     seen: set[tuple[str, str]] = set()
     with path.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.DictReader(stream)
-        columns = list(reader.fieldnames or [])
+        columns = _columns(reader, path)
         for required in ("task_id", "response_id", "text"):
             if required not in columns:
                 raise InvalidFile(f"{path}: column {required!r} is missing; found {columns}")
@@ -86,8 +97,12 @@ def read_item_bank(folder: Path) -> ItemBank:
             for column in columns
             if column not in {"task_id", "response_id", "text", "fold"} | criteria_ids | second_columns
         ]
-        for row in reader:
+        for row in _rows(reader, path):
             where = f"{path}, line {reader.line_num}"
+            if None in row or None in row.values():
+                raise InvalidFile(f"{where}: {len(columns)} cells are expected, one per column")
+            if not row["response_id"]:
+                raise InvalidFile(f"{where}: response_id is empty")
             task = tasks.get(row["task_id"])
             if task is None:
                 raise InvalidFile(f"{where}: task_id {row['task_id']!r} is not in tasks.json")
@@ -107,6 +122,20 @@ def read_item_bank(folder: Path) -> ItemBank:
                 )
             )
     return ItemBank(tasks, responses)
+
+
+def _columns(reader: csv.DictReader[str], path: Path) -> list[str]:
+    try:
+        return list(reader.fieldnames or [])
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InvalidFile(f"{path}, line 1: not a UTF-8 CSV file ({error})") from error
+
+
+def _rows(reader: csv.DictReader[str], path: Path) -> Iterator[dict[str, str]]:
+    try:
+        yield from reader
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InvalidFile(f"{path}, line {reader.line_num + 1}: not a UTF-8 CSV file ({error})") from error
 
 
 def _levels(task: Task, row: dict[str, str], suffix: str, where: str) -> dict[str, int]:

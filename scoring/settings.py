@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from collections.abc import Mapping
@@ -61,13 +62,14 @@ class Settings:
         """The key that signs session cookies; made on first use, readable by this user only."""
         path = self.data_dir / "cookie_secret"
         self.data_dir.mkdir(parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        except FileExistsError:
-            pass
-        else:
-            with os.fdopen(descriptor, "w") as stream:
+        if not path.exists():
+            # Written whole beside it and linked, so that a program that starts at once never reads half.
+            part = path.with_name(f"cookie_secret.{secrets.token_hex(4)}")
+            with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as stream:
                 stream.write(secrets.token_urlsafe(48))
+            with contextlib.suppress(FileExistsError):
+                os.link(part, path)
+            part.unlink()
         secret = path.read_text().strip()
         if len(secret) < 32:
             raise InvalidInput(f"{path}: too short to sign cookies; delete it and start again")

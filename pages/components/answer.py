@@ -14,7 +14,7 @@ from scoring.services.review import CriterionView, HistoryEntry, ResponseView
 def show_answer(view: ResponseView) -> None:
     """The learner's text as typed; never read as Markdown or HTML."""
     who = f"{view.learner_name} ({view.learner})" if view.learner_name else view.learner
-    st.markdown(f"### {plain(who)}" + (f" · attempt {view.attempt}" if view.attempt > 1 else ""))
+    st.subheader(plain(who) + (f" · attempt {view.attempt}" if view.attempt > 1 else ""), anchor=False)
     with st.container(horizontal=True):
         if view.reviewed:
             st.badge("reviewed", icon=":material/check:", color="green")

@@ -47,7 +47,7 @@ def signed_out(message: str) -> None:
 def empty_state(icon: str, title: str, what_next: str, page: str = "", label: str = "") -> None:
     """Say that there is nothing yet and what to do about it, with the way to the page where that is done."""
     with st.container(border=True):
-        st.markdown(f"### :material/{icon}: {title}")
+        st.subheader(f":material/{icon}: {title}", anchor=False)
         st.markdown(what_next)
         if page:
             st.page_link(page, label=label, icon=":material/arrow_forward:")

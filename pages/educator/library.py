@@ -39,13 +39,13 @@ def show(actor: Actor, summary: TaskSummary) -> None:
         for criterion in task.criteria:
             show_criterion(criterion)
     if summary.examples:
-        st.markdown(f"### {counted(summary.examples, 'labelled answer')} came with this task")
+        st.subheader(f"{counted(summary.examples, 'labelled answer')} came with this task", anchor=False)
         examples = services().tasks.examples(actor, summary.id)
         for column, example in zip(st.columns(max(2, len(examples))), examples, strict=False):
             with column:
                 st.caption(plain(example.criterion.name))
                 level_counts(example.criterion, example.counts, f"counts-{summary.id}-{example.criterion.id}")
-    st.markdown("### How far to trust the model here")
+    st.subheader("How far to trust the model here", anchor=False)
     show_measured(actor, summary)
 
 

@@ -14,7 +14,7 @@ from scoring.services.sections import SectionSummary
 def show(actor: Actor, section: SectionSummary) -> None:
     """One section as a card with its actions."""
     with st.container(border=True):
-        st.markdown(f"### {plain(section.name)}")
+        st.subheader(plain(section.name), anchor=False)
         st.caption(
             f"{counted(section.learners, 'student')} · {counted(section.uploads, 'upload')} · "
             f"taught by {plain(', '.join(section.educators))}"

@@ -240,6 +240,7 @@ class Accounts:
             user = _existing(session, user_id)
             user.password_hash, user.must_change_password = password_hash, True
             _revoke_sessions(session, user.id)
+            session.execute(delete(SignInAttempt).where(SignInAttempt.key == f"account:{user.email}"))
             record(session, actor.user_id, "user.reset_password", "user", user.id)
         return password
 
@@ -273,6 +274,7 @@ class Accounts:
     def _open_session(self, session: Session, user: User) -> str:
         token = secrets.token_urlsafe(32)
         user.last_sign_in_at = utc_now()
+        session.execute(delete(SignInSession).where(SignInSession.created_at < utc_now() - 2 * LONGEST_SESSION))
         session.add(SignInSession(token_hash=_digest(token), user_id=user.id))
         return token
 

@@ -146,7 +146,7 @@ class Review:
                         level=level,
                         machine_level=machine.get(criterion_id),
                         rater_id=user.id,
-                        reason=reason if kinds[criterion_id] is HumanScoreKind.OVERRIDE else "",
+                        reason=reason,
                         nonce=nonce,
                     )
                 )

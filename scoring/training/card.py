@@ -100,7 +100,7 @@ def card_markdown(card: Mapping[str, Any]) -> str:
         f"- Training: seed {card['training']['seed']}, best of {card['training']['epochs']} epochs: "
         f"{card['training']['best_epoch']}, {card['training']['seconds']:.0f} s",
         "",
-        "## Agreement with people on held-out responses (val)",
+        "## Agreement with the labels on held-out responses (val)",
         "",
         card["sample_size_statement"],
         "",
@@ -108,7 +108,7 @@ def card_markdown(card: Mapping[str, Any]) -> str:
         f"({_number(val['mean_qwk_low'])} to {_number(val['mean_qwk_high'])}), "
         f"Fisher mean {_number(val['fisher_qwk'])}, {val['n']} responses. Intervals are 95% bootstrap over responses.",
         "",
-        "| task | criterion | n | QWK | 95% interval | exact | adjacent | SMD | two humans' QWK (n) |",
+        "| task | criterion | n | QWK | 95% interval | exact | adjacent | SMD | two ratings' QWK (n) |",
         "|---|---|---:|---:|---|---:|---:|---:|---|",
     ]
     for task in val["tasks"]:

@@ -65,9 +65,7 @@ def set_status(services: Services, upload_id: str, status: UploadStatus, **value
     """What the worker would have written about its job."""
     with services.database.write() as session:
         ended = utc_now() if status in (UploadStatus.DONE, UploadStatus.CANCELLED, UploadStatus.FAILED) else None
-        session.execute(
-            update(Upload).where(Upload.id == upload_id).values(status=status, finished_at=ended, **values)
-        )
+        session.execute(update(Upload).where(Upload.id == upload_id).values(status=status, finished_at=ended, **values))
 
 
 def score(services: Services, upload_id: str, levels: Levels[int, int], sure: float = 0.7) -> None:

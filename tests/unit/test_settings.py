@@ -94,7 +94,6 @@ def test_a_cookie_secret_that_signs_nothing_is_refused(tmp_path: Path) -> None:
         Settings(data_dir=tmp_path).cookie_secret()
 
 
-@pytest.mark.xfail(strict=False, reason="the file is there before its content: a race, so not at every run")
 def test_programs_that_start_at_once_share_one_cookie_secret(tmp_path: Path) -> None:
     for number in range(20):
         settings = Settings(data_dir=tmp_path / str(number))

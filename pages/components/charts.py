@@ -12,9 +12,10 @@ import streamlit as st
 
 from scoring.domain import Criterion, CriterionScore, Task
 
-BLUES = ("#B9DDE6", "#6FB3C4", "#2C879D", "#0B5A6E", "#083E4D")
+BLUES = ("#B9DDE6", "#6FB3C4", "#257B90", "#0B5A6E", "#083E4D")
 # Stands out from the light and from the dark page, so that the lightest and the darkest bar have an edge on both.
 EDGE = {"color": "#4F93A6", "width": 1.5}
+INK = {"light": "#1D2A2F", "dark": "#E8EEF0"}  # the text colours of .streamlit/config.toml
 
 
 def level_colours(count: int) -> list[str]:
@@ -27,6 +28,14 @@ def level_colours(count: int) -> list[str]:
 def draw(figure: go.Figure, key: str, alt: str, **layout: Any) -> None:
     """Show a chart without tools, with a text for those who can't see it; a finger scrolls past it."""
     figure.update_layout(dragmode=False, **layout)
+    ink = INK.get(st.context.theme.type or "")
+    if ink:
+        # The theme's grey for small chart text is too faint to read.
+        figure.update_xaxes(tickfont_color=ink, title_font_color=ink)
+        figure.update_yaxes(tickfont_color=ink, title_font_color=ink)
+        figure.update_annotations(font_color=ink)
+        figure.update_traces(outsidetextfont_color=ink, selector={"type": "bar"})
+        figure.update_traces(textfont_color=ink, selector={"type": "scatter"})
     st.plotly_chart(figure, key=key, config={"displayModeBar": False}, alt=alt)
 
 

@@ -83,10 +83,10 @@ def show_table(checked: CheckedFile) -> None:
         ]
     )
     st.dataframe(
-        table, hide_index=True, row_height=56, height=min(56 * len(table) + 40, 376),
+        table, hide_index=True, row_height=76, height=min(76 * len(table) + 40, 420),
         alt=f"{counted(len(table), 'problem')} by row",
         column_config={
             "Row": st.column_config.NumberColumn(width=60), "What": st.column_config.TextColumn(width=90),
-            "Problem": st.column_config.TextColumn(width=460), "Found": st.column_config.TextColumn(width=160),
+            "Problem": st.column_config.TextColumn(width=380), "Found": st.column_config.TextColumn(width=160),
         },
     )  # fmt: skip

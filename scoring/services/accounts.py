@@ -19,7 +19,7 @@ from db.engine import Database
 from db.tables import SetupCode, SignInAttempt, SignInSession, User, utc_now
 from scoring.domain import Role
 from scoring.errors import Conflict, InvalidInput, NotAllowed, NotFound, NotSignedIn, StorageFull
-from scoring.services.actors import Actor, require
+from scoring.services.actors import LONGEST_SESSION, Actor, require
 from scoring.services.audit import record
 
 ATTEMPT_WINDOW = timedelta(minutes=15)

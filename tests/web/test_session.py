@@ -168,7 +168,8 @@ def test_the_cookie_holds_no_bare_token(school: School, browser: Browser) -> Non
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda value: value[:-1] + ("A" if value[-1] != "A" else "B"),
+        # Not the last letter: a few of its bits are padding, and may change without changing the signature.
+        lambda value: value[:-5] + ("A" if value[-5] != "A" else "B") + value[-4:],
         lambda value: value.split(".")[0],
         lambda value: "IngiOg." + value.split(".", 1)[1],
         lambda _value: "x",

@@ -58,9 +58,7 @@ def _stages(count: int) -> dict[str, float]:
         timed("check", lambda: check_rows(file, MAPPING))  # type: ignore[arg-type]
         upload_id = timed(
             "read, check and save",
-            lambda: services.uploads.submit(
-                actor, section.id, task.version_id, "class.csv", data, MAPPING, "once"
-            ),
+            lambda: services.uploads.submit(actor, section.id, task.version_id, "class.csv", data, MAPPING, "once"),
         )
         timed("table", lambda: services.scores.table(actor, str(upload_id)))
         timed("export", lambda: services.scores.export(actor, str(upload_id)))

@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages.components.frame import signed_out
 from pages.components.session import Key, current_actor, services
+from pages.components.words import plain
 from scoring.errors import NotSignedIn
 from scoring.services.actors import Actor
 
@@ -79,7 +80,7 @@ def main() -> None:
         # The password is chosen; go on to the work.
         st.switch_page("educator/score.py")
     with st.sidebar:
-        st.caption(f"Signed in as **{actor.name}**")
+        st.caption(f"Signed in as **{plain(actor.name)}**")
         if st.button("Sign out", icon=":material/logout:", type="tertiary"):
             services().accounts.sign_out(actor)
             st.rerun()

@@ -68,8 +68,7 @@ class Criterion:
         values = [level.value for level in self.levels]
         if len(values) < 2 or values != list(range(values[0], values[0] + len(values))):
             raise InvalidInput(
-                f"criterion {self.id!r}: levels {values} must be two or more consecutive whole numbers, "
-                "lowest first"
+                f"criterion {self.id!r}: levels {values} must be two or more consecutive whole numbers, lowest first"
             )
 
     @property
@@ -240,9 +239,7 @@ def task_from_json(entry: Mapping[str, Any]) -> Task:
             for c in entry["criteria"]
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise InvalidInput(
-            f"{where}: criteria are malformed ({error!r}); see the item bank format"
-        ) from error
+        raise InvalidInput(f"{where}: criteria are malformed ({error!r}); see the item bank format") from error
     text = {key: str(entry.get(key) or "") for key in known - {"criteria", "reference_answers"}}
     return Task(
         criteria=criteria,

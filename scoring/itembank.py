@@ -46,9 +46,7 @@ def read_tasks(folder: Path) -> dict[str, Task]:
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InvalidFile(
-            f"{path}: not found; an item bank folder has tasks.json and responses.csv"
-        ) from None
+        raise InvalidFile(f"{path}: not found; an item bank folder has tasks.json and responses.csv") from None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise InvalidFile(f"{path}: not valid UTF-8 JSON ({error})") from error
     if not isinstance(entries, list):

@@ -22,9 +22,7 @@ class Settings:
     data_dir: Path = ROOT / "var"  # folder for the database, logs, secrets, versions and backups
     database_url: str = ""  # SQLAlchemy URL; empty: SQLite in data_dir
     student: Path = ROOT / "samples" / "student"  # version folder that is registered on first start
-    classroom: Path = (
-        ROOT / "samples" / "classroom"
-    )  # item bank folder loaded on first start; empty folder: none
+    classroom: Path = ROOT / "samples" / "classroom"  # item bank folder loaded on first start; empty folder: none
     encoder: str = "minilm"  # "minilm" (bundled), a local folder, or a hub name
     device: str = "auto"  # auto, cpu, cuda
     worker: str = "supervised"  # supervised: the web process starts one; external: it starts none

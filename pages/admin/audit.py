@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from pages.admin.words import in_utc
 from pages.components.frame import empty_state, heading, told_plainly
 from pages.components.session import current_actor, services
+from pages.components.words import in_utc
 from scoring.services.actors import Actor
 from scoring.services.audit import AuditEntry
 

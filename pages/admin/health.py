@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.admin.words import ago, plain
 from pages.components.frame import empty_state, heading, told_plainly
 from pages.components.session import current_actor, services
+from pages.components.words import ago, plain
 from scoring.services.actors import Actor
 from scoring.services.health import QueueHealth, WorkerHealth
 from scoring.services.versions import ACTIVE

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.admin.words import plain
 from pages.components.frame import told_plainly
 from pages.components.session import services
+from pages.components.words import plain
 from scoring.services.accounts import Person
 from scoring.services.actors import Actor
 

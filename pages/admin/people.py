@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.admin.passwords import reset_password, show_first_password
-from pages.admin.words import ago, plain
 from pages.components.frame import empty_state, heading, told_plainly
 from pages.components.session import Key, current_actor, remember_notice, services
+from pages.components.words import ago, plain
 from scoring.domain import Role
 from scoring.services.accounts import Person
 from scoring.services.actors import Actor

@@ -7,9 +7,9 @@ from typing import Any
 import streamlit as st
 
 from pages.admin.cards import show_card
-from pages.admin.words import ago, in_utc, plain
 from pages.components.frame import empty_state, heading, told_plainly
 from pages.components.session import current_actor, remember_notice, services
+from pages.components.words import ago, in_utc, plain
 from scoring.services.actors import Actor
 from scoring.services.versions import ACTIVE, CANDIDATE, VersionSummary
 

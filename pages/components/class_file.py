@@ -6,8 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.components.words import counted, plain
-from scoring.intake.checking import CheckedFile, Mapping
-from scoring.intake.reading import ClassFile
+from scoring.services.uploads import CheckedFile, ClassFile, Mapping
 
 SEVERITIES = {"error": "left out", "warning": "look at", "note": "note"}
 PREVIEW_ROWS = 5

@@ -12,7 +12,7 @@ from pages.components.words import counted
 from scoring.services.actors import Actor
 from scoring.services.scores import ScoreTable
 
-FLAG_WORDS = {"blank": "blank", "truncated": "cut short"}
+FLAG_WORDS = {"blank": "blank", "truncated": "cut short", "read_in_part": "long: the model read only its beginning"}
 
 
 @st.cache_data(max_entries=16, ttl=900, show_spinner=False)

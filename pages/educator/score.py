@@ -13,11 +13,10 @@ from pages.components.selection import select_upload
 from pages.components.session import Key, current_actor, remember_notice, services
 from pages.components.task_card import show_criterion, show_task
 from pages.components.words import counted, plain, told_apart
-from scoring.intake.checking import CheckedFile, Mapping
-from scoring.intake.reading import ClassFile
 from scoring.services.actors import Actor
 from scoring.services.sections import SectionSummary
 from scoring.services.tasks import TaskSummary
+from scoring.services.uploads import CheckedFile, ClassFile, Mapping
 
 
 @st.cache_resource(max_entries=8, ttl=900, show_spinner="Reading the file…")

@@ -34,6 +34,9 @@ from scoring.services.jobs import Jobs
 from scoring.services.tasks import require_current, task_of
 from scoring.services.versions import active_version
 
+# What pages need of reading a file, so that they know the services only.
+__all__ = ["CheckedFile", "CheckedRow", "ClassFile", "Mapping", "SavedProblem", "UploadSummary", "Uploads"]
+
 FINISHED = (UploadStatus.DONE, UploadStatus.CANCELLED, UploadStatus.FAILED)
 
 

@@ -46,9 +46,7 @@ def main() -> int:
         # The last worker of this name may still be dying; two at once would share its jobs.
         lock.acquire(timeout=LOCK_WAIT_S)
     except Timeout:
-        logger.error(
-            "Another worker runs as %s; give this one another EVENHAND_EXECUTOR_ID.", settings.executor_id
-        )
+        logger.error("Another worker runs as %s; give this one another EVENHAND_EXECUTOR_ID.", settings.executor_id)
         return 3
     with lock:
         return serve(settings, stop)

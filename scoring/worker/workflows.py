@@ -87,9 +87,7 @@ def begin_scoring(upload_id: str, job_id: str, again: bool) -> dict[str, Any]:
 
 
 @DBOS.step()
-def score_chunk(
-    upload_id: str, job_id: str, student_version_id: int, again: bool, after: int
-) -> dict[str, Any]:
+def score_chunk(upload_id: str, job_id: str, student_version_id: int, again: bool, after: int) -> dict[str, Any]:
     """Score the next few responses and save them together with the progress.
 
     Returns:
@@ -146,11 +144,7 @@ def finish_scoring(upload_id: str, job_id: str, status: str, error: str) -> str:
 def _fenced(session: Session, upload_id: str, job_id: str) -> Upload | None:
     """The upload, if this job may still write to it: not cancelled, deleted, finished, or taken by another job."""
     upload = session.get(Upload, upload_id)
-    if (
-        upload is None
-        or upload.job_id != job_id
-        or upload.status not in (UploadStatus.QUEUED, UploadStatus.RUNNING)
-    ):
+    if upload is None or upload.job_id != job_id or upload.status not in (UploadStatus.QUEUED, UploadStatus.RUNNING):
         return None
     return upload
 

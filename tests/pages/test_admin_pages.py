@@ -14,7 +14,7 @@ from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
 from db.tables import AuditEvent, Worker, utc_now
-from pages.admin import words
+from pages.components import words
 from scoring.domain import Role
 from scoring.errors import NotAllowed
 from scoring.services.actors import Actor

@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.e2e.running import RunningApp, chromium
+
+# A loaded machine may take long; what is asserted is that it comes, not how fast.
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture

@@ -123,6 +123,7 @@ def test_from_a_class_file_to_reviewed_scores(
     assert stopped.status == UploadStatus.CANCELLED
     assert 0 < stopped.scored < 601
     page.get_by_role("button", name="Score the rest").click()
+    wait_for("the rest", lambda: _done(services))
     walk.wait_for_scores(page)
     expect(page.get_by_text("0 of 602")).to_be_visible()
 
@@ -137,11 +138,10 @@ def test_from_a_class_file_to_reviewed_scores(
     page.get_by_role("button", name="Save and go on").click()
     walk.settle(page)
     expect(page.get_by_text("1 of 602 reviewed")).to_be_visible()
-    other = page.locator("[data-testid=stRadio]").first.locator("label:not(:has(input:checked))").first
+    other = page.locator("[data-testid=stRadio]").first.locator("label:has(input[type=radio]:not(:checked))").first
     other.click()
     page.get_by_role("button", name="Save and go on").click()
     expect(page.get_by_text("You chose another level than the model. Say why")).to_be_visible()
-    page.locator("[data-testid=stRadio]").first.locator("label:not(:has(input:checked))").first.click()
     page.get_by_label(re.compile("Reason")).fill("reads the table the wrong way round")
     page.get_by_role("button", name="Save and go on").click()
     walk.settle(page)
@@ -151,8 +151,9 @@ def test_from_a_class_file_to_reviewed_scores(
 
     # Scored again: the human score stands.
     walk.go(page, "Results", "Bubbles from pondweed")
+    before = _upload(services).job_id
     page.get_by_role("button", name="Score again").click()
-    wait_for("the second scoring", lambda: _upload(services).job_id != stopped.job_id and _done(services), within=120)
+    wait_for("the second scoring", lambda: _upload(services).job_id != before and _done(services))
     walk.wait_for_scores(page)
     expect(page.get_by_text("2 of 602")).to_be_visible()
     assert _overrides(services) == decided

@@ -81,15 +81,19 @@ def upload(page: Page, path: Path, task: str) -> None:
 
 def submit(page: Page) -> None:
     """Take the good rows and have them scored."""
-    leave_out = page.get_by_role("checkbox", name=re.compile("Take the"))
-    if leave_out.count():
-        page.get_by_text(re.compile("Take the .* good rows")).click()
-        settle(page)
-    page.get_by_role("button", name=re.compile(r"Score [\d,]+ answers")).click()
+    score = page.get_by_role("button", name=re.compile(r"Score [\d,]+ answers"))
+    expect(score).to_be_visible(timeout=SLOW_MS)
+    if score.is_disabled():
+        box = page.get_by_role("checkbox", name=re.compile("Take the"))
+        page.locator("label", has=box).click()
+        expect(box).to_be_checked()
+        expect(score).to_be_enabled(timeout=SLOW_MS)
+    score.click()
     expect(page).to_have_url(re.compile("/results"), timeout=SLOW_MS)
 
 
 def wait_for_scores(page: Page) -> None:
-    """The results screen with its charts."""
+    """The results screen with its charts, once the job has ended."""
+    expect(page.get_by_role("button", name="Stop scoring")).to_have_count(0, timeout=SLOW_MS)
     expect(page.get_by_role("heading", name="Levels per criterion")).to_be_visible(timeout=SLOW_MS)
     settle(page)

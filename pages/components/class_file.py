@@ -32,7 +32,7 @@ def choose_columns(file: ClassFile, suggested: Mapping | None) -> Mapping:
         return st.selectbox(
             label, options, index=options.index(guess) if guess in options else 0, help=hint,
             format_func=lambda header: NONE if header is None else header,
-            key=f"{field}-{file.sha256}-{file.sheet}",
+            key=f"{field}-{guess}-{file.sha256}-{file.sheet}",
         )  # fmt: skip
 
     left, middle, right = st.columns(3)

@@ -158,7 +158,7 @@ def main(actor: Actor) -> None:
     file = read_upload(actor, uploaded, data)
     warn_of_earlier(actor, section, file)
     st.subheader("Which column is which?", anchor=False)
-    mapping = choose_columns(file, services().uploads.suggest_mapping(actor, file))
+    mapping = choose_columns(file, services().uploads.suggest_mapping(actor, file, task.version_id))
     checked = check(actor.user_id, uploaded.file_id, file.sheet, mapping, actor, file)
     st.subheader("What the check found", anchor=False)
     show_notes(checked.notes)

@@ -23,6 +23,10 @@ from scoring.intake.columns import (
 from scoring.intake.reading import ClassFile
 
 _SAMPLE_ROWS = 200
+_WORD = re.compile(r"[^\W\d_]+")
+# Fewer words ("Explain your answer") could be any task's.
+_SHORTEST_QUESTION = 5
+_ASKED_SHARE = 0.7
 _NOT_PROSE = re.compile(
     r"[\d\s.,:/%+-]*|\S+@\S+|https?://\S+|\d{4}-\d\d-\d\d.*|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}.*", re.IGNORECASE
 )
@@ -78,6 +82,25 @@ def suggest_mapping(class_file: ClassFile) -> Mapping | None:
     if answer is None or not lengths[answer]:
         return None
     return Mapping(answer, learner, name, attempt)
+
+
+def asked_column(headers: Sequence[str], prompt: str) -> str | None:
+    """The column whose header is the prompt, or most of it, as quiz exports and forms write it.
+
+    >>> asked_column(["id", "1: Why is the sky blue at noon?", "2: Why does ice melt on a plate?"],
+    ...              "Why does ice melt on a plate?")
+    '2: Why does ice melt on a plate?'
+    >>> asked_column(["id", "Answer"], "Why does ice melt on a plate?") is None
+    True
+    """
+    asked = set(_WORD.findall(prompt.lower()))
+    shares = {}
+    for header in headers:
+        words = set(_WORD.findall(header.lower()))
+        if len(words) >= _SHORTEST_QUESTION:
+            shares[header] = len(words & asked) / len(words)
+    best = max(shares, key=lambda header: shares[header], default=None)
+    return best if best is not None and shares[best] >= _ASKED_SHARE else None
 
 
 def _people(headers: Sequence[str], convention: Convention) -> tuple[str | None, str | None]:

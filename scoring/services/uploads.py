@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -27,11 +27,12 @@ from db.tables import (
 from scoring.domain import UploadStatus, content_hash
 from scoring.errors import Conflict, InvalidFile, ModelUnavailable, NotFound
 from scoring.intake.checking import CheckedFile, CheckedRow, Mapping, check_rows, suggest_mapping
+from scoring.intake.mapping import asked_column
 from scoring.intake.reading import ClassFile, read_class_file
 from scoring.services.actors import Actor, require, require_section, visible_section_ids
 from scoring.services.audit import record
 from scoring.services.jobs import Jobs
-from scoring.services.tasks import require_current, task_of
+from scoring.services.tasks import require_current, task_of, visible_task
 from scoring.services.versions import active_version
 
 # What pages need of reading a file, so that they know the services only.
@@ -93,8 +94,13 @@ class Uploads:
             require(session, actor)
         return read_class_file(name, data, sheet=sheet, limit_bytes=self._max_bytes)
 
-    def suggest_mapping(self, actor: Actor, class_file: ClassFile) -> Mapping | None:
-        """The columns the actor chose for such a header before, else what the header looks like."""
+    def suggest_mapping(
+        self, actor: Actor, class_file: ClassFile, task_version_id: int | None = None
+    ) -> Mapping | None:
+        """The columns the actor chose for such a header before, else what the header looks like.
+
+        A column that is headed by the task's own prompt wins: a quiz's export has one for each question.
+        """
         with self._database.read() as session:
             user = require(session, actor)
             remembered = session.scalar(
@@ -106,7 +112,15 @@ class Uploads:
                 .order_by(Upload.created_at.desc())
                 .limit(1)
             )
-        return Mapping(**remembered) if remembered else suggest_mapping(class_file)
+            version = session.get(TaskVersion, task_version_id) if task_version_id else None
+            if version is not None:
+                visible_task(session, user, version.task_id)
+            prompt = task_of(version).prompt if version else ""
+        suggested = Mapping(**remembered) if remembered else suggest_mapping(class_file)
+        asked = asked_column(class_file.headers, prompt)
+        if asked is None or suggested is None:
+            return suggested
+        return replace(suggested, answer=asked)
 
     def check(self, actor: Actor, class_file: ClassFile, mapping: Mapping) -> CheckedFile:
         """Check every row; saves nothing."""

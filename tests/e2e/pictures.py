@@ -25,11 +25,17 @@ def open_expander(name: str) -> Callable[[Page], object]:
     return lambda page: page.get_by_text(re.compile(name)).first.click()
 
 
+def drop_file(page: Page) -> None:
+    """Choose the task and drop its class."""
+    walk.choose(page, "Task", "Bubbles from pondweed")
+    page.locator("input[type=file]").set_input_files(CLASS)
+
+
 def screens(upload_url: str) -> list[Step]:
     """Name, address, and what to do before the picture is taken."""
     query = upload_url.split("?", 1)[1]
     return [
-        ("score", "/", lambda page: page.locator("input[type=file]").set_input_files(CLASS)),
+        ("score", "/", drop_file),
         ("results", f"/results?{query}", None),
         ("uploads", "/results", None),
         ("review", f"/review?{query}", lambda page: page.get_by_role("button", name="Next").click()),

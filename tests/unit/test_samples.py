@@ -11,6 +11,7 @@ import pytest
 
 from scoring.bank_report import variety
 from scoring.intake.checking import check_rows, suggest_mapping
+from scoring.intake.mapping import asked_column
 from scoring.intake.reading import read_class_file
 from scoring.itembank import ItemBank, read_item_bank
 from scoring.settings import ROOT
@@ -121,3 +122,13 @@ def test_each_class_file_is_read_and_its_columns_are_recognised(path, bank: Item
     assert not [row for row in checked.good if " ".join(row.text.lower().split()) in known], "an answer of the bank"
     if path.name.startswith("messy"):
         assert any(problem.severity == "error" for problem in checked.problems)
+
+
+@pytest.mark.parametrize("task_id", ["pondweed-light", "meadow-web"])
+def test_the_column_of_the_task_is_found_in_a_quiz_of_two(task_id: str, bank: ItemBank) -> None:
+    path = CLASSFILES / "canvas-student-analysis.csv"
+    headers = read_class_file(path.name, path.read_bytes()).headers
+    asked = {t: asked_column(headers, bank.tasks[t].prompt) for t in ("pondweed-light", "meadow-web")}
+    assert asked[task_id] is not None
+    assert len(set(asked.values())) == 2
+    assert asked_column(headers, bank.tasks["beetle-colour"].prompt) is None

@@ -56,10 +56,15 @@ class Settings:
         """What the supervised worker printed."""
         return self.data_dir / "worker.log"
 
+    def make_data_dir(self) -> None:
+        """Make the data folder, readable by this user only: it holds learners' answers."""
+        if not self.data_dir.exists():
+            self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+
     def cookie_secret(self) -> str:
         """The key that signs session cookies; made on first use, readable by this user only."""
         path = self.data_dir / "cookie_secret"
-        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self.make_data_dir()
         if not path.exists():
             # Written whole beside it and linked, so that a program that starts at once never reads half.
             part = path.with_name(f"cookie_secret.{secrets.token_hex(4)}")

@@ -15,7 +15,7 @@ from scoring.services.scores import ScoreTable
 FLAG_WORDS = {"blank": "blank", "truncated": "cut short", "read_in_part": "long: the model read only its beginning"}
 
 
-@st.cache_data(max_entries=16, ttl=900, show_spinner=False)
+@st.cache_data(max_entries=2, ttl=900, show_spinner=False)
 def _table(user_id: int, upload_id: str, stamp: tuple[str, int, int], _actor: Actor) -> ScoreTable:
     return services().scores.table(_actor, upload_id)
 

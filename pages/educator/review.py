@@ -42,7 +42,9 @@ def save(actor: Actor, view: ResponseView, nonce: str, following: int | None) ->
         chosen = {criterion_id: level for criterion_id, level in levels.items() if level is not None}
         if len(chosen) < len(levels):
             raise InvalidInput("Choose a level for every criterion, then save.")
-        services().review.decide(actor, view.id, view.revision, chosen, nonce, st.session_state[reason_key(view)])
+        seen = {v.criterion.id: v.machine.level for v in view.criteria if v.machine is not None}
+        reason = st.session_state[reason_key(view)]
+        services().review.decide(actor, view.id, view.revision, chosen, nonce, reason, seen)
     except EvenhandError as error:
         st.session_state[Key.REVIEW_ERROR] = (view.id, str(error))
         return

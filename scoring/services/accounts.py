@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import re
 import secrets
+import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -25,6 +26,7 @@ from scoring.services.audit import record
 ATTEMPT_WINDOW = timedelta(minutes=15)
 ATTEMPTS_PER_ACCOUNT = 5
 ATTEMPTS_PER_ADDRESS = 50
+HASHES_AT_ONCE = 4
 SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 200
 EASY_TO_SAY = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -51,6 +53,8 @@ class Accounts:
         self._database = database
         self._idle_timeout = idle_timeout
         self._hasher = PasswordHasher()
+        # Argon2 takes 64 MiB a piece; a flood of attempts must wait its turn.
+        self._hashing = threading.BoundedSemaphore(HASHES_AT_ONCE)
         # Compared with when the account does not exist, so that timing tells nothing.
         self._no_account = self._hasher.hash(secrets.token_urlsafe())
 
@@ -84,14 +88,16 @@ class Accounts:
         email = _checked_email(email)
         name = _checked_name(name)
         _check_password(password, email)
-        self._limit(f"setup:{address}", ATTEMPTS_PER_ACCOUNT)
-        password_hash = self._hasher.hash(password)
+        attempts = self._count_attempt((f"setup:{address}", ATTEMPTS_PER_ACCOUNT))
+        with self._hashing:
+            password_hash = self._hasher.hash(password)
         with self._database.write() as session:
             stored = session.scalar(select(SetupCode))
             taken = session.scalar(select(func.count()).select_from(User))
             right = stored is not None and hmac.compare_digest(stored.code_hash, _digest(code.strip().lower()))
             if not taken and right:
                 session.execute(delete(SetupCode))
+                session.execute(delete(SignInAttempt).where(SignInAttempt.id.in_(attempts)))
                 user = User(name=name, email=email, role=Role.ADMINISTRATOR, password_hash=password_hash)
                 session.add(user)
                 session.flush()
@@ -99,7 +105,6 @@ class Accounts:
                 return self._open_session(session, user)
         if taken:
             raise NotAllowed("Evenhand is set up already. Sign in instead.")
-        self._note_failure(f"setup:{address}")
         raise NotAllowed("That set-up code is not right. It stands in the console that started Evenhand.")
 
     # Sign-in --------------------------------------------------------------------------------------
@@ -114,16 +119,13 @@ class Accounts:
             NotAllowed: wrong, deactivated, or too many attempts; the message does not tell which account exists.
         """
         email = email.strip().lower()
-        keys = (f"account:{email[:254]}", f"address:{address}")
-        self._limit(keys[0], ATTEMPTS_PER_ACCOUNT)
-        self._limit(keys[1], ATTEMPTS_PER_ADDRESS)
+        account = f"account:{email[:254]}"
+        attempts = self._count_attempt((account, ATTEMPTS_PER_ACCOUNT), (f"address:{address}", ATTEMPTS_PER_ADDRESS))
         with self._database.read() as session:
             user = session.scalar(select(User).where(User.email == email))
             stored, active = (user.password_hash, user.active) if user else (self._no_account, False)
         right = self._matches(stored, password) and active
         if not right:
-            for key in keys:
-                self._note_failure(key)
             raise NotAllowed("E-mail address and password do not match an active account.")
         with self._database.write() as session:
             user = session.scalar(select(User).where(User.email == email))
@@ -131,8 +133,13 @@ class Accounts:
                 raise NotAllowed("E-mail address and password do not match an active account.")
             if self._hasher.check_needs_rehash(stored):
                 user.password_hash = self._hasher.hash(password)
-            session.execute(delete(SignInAttempt).where(SignInAttempt.key == keys[0]))
-            session.execute(delete(SignInAttempt).where(SignInAttempt.at < utc_now() - ATTEMPT_WINDOW))
+            session.execute(
+                delete(SignInAttempt).where(
+                    (SignInAttempt.key == account)
+                    | SignInAttempt.id.in_(attempts)
+                    | (SignInAttempt.at < utc_now() - ATTEMPT_WINDOW)
+                )
+            )
             record(session, user.id, "session.sign_in", "user", user.id)
             return self._open_session(session, user)
 
@@ -151,7 +158,7 @@ class Accounts:
             actor = self._actor(user, token_hash)
             require(session, actor, fresh_password=False)
             now = utc_now()
-            stale = now - row.last_seen_at > TOUCH_INTERVAL
+            stale = now - row.last_seen_at > min(TOUCH_INTERVAL, self._idle_timeout / 10)
         if stale:
             # On a full disk one can still look at what is there.
             with contextlib.suppress(StorageFull), self._database.write() as session:
@@ -180,17 +187,17 @@ class Accounts:
             user = require(session, actor, fresh_password=False)
             stored, email = user.password_hash, user.email
         key = f"change:{actor.user_id}"
-        self._limit(key, ATTEMPTS_PER_ACCOUNT)
-        if not self._matches(stored, current):
-            self._note_failure(key)
-            raise InvalidInput("The current password is not right.")
         _check_password(new, email)
         if hmac.compare_digest(current.encode(), new.encode()):
             raise InvalidInput("The new password is the same as the current one. Choose another.")
+        self._count_attempt((key, ATTEMPTS_PER_ACCOUNT))
+        if not self._matches(stored, current):
+            raise InvalidInput("The current password is not right.")
         password_hash = self._hasher.hash(new)
         with self._database.write() as session:
             user = require(session, actor, fresh_password=False)
             user.password_hash, user.must_change_password = password_hash, False
+            session.execute(delete(SignInAttempt).where(SignInAttempt.key == key))
             _revoke_sessions(session, user.id, keep=actor.token_hash)
             record(session, user.id, "user.change_password", "user", user.id)
 
@@ -293,27 +300,40 @@ class Accounts:
         if len(password) > LONGEST_PASSWORD:
             return False
         try:
-            return self._hasher.verify(stored, password)
+            with self._hashing:
+                return self._hasher.verify(stored, password)
         except (VerifyMismatchError, InvalidHashError):
             return False
 
-    def _limit(self, key: str, allowed: int) -> None:
-        with self._database.read() as session:
-            since = utc_now() - ATTEMPT_WINDOW
-            recent = list(
-                session.scalars(
-                    select(SignInAttempt.at)
-                    .where(SignInAttempt.key == key, SignInAttempt.at > since)
-                    .order_by(SignInAttempt.at)
-                )
-            )
-        if len(recent) >= allowed:
-            minutes = max(1, round((recent[-allowed] + ATTEMPT_WINDOW - utc_now()).total_seconds() / 60))
-            raise NotAllowed(f"Too many attempts. Wait {minutes} minutes, then try again.")
+    def _count_attempt(self, *limits: tuple[str, int]) -> list[int]:
+        """Count an attempt before it is made, so that many at once can't slip through together.
 
-    def _note_failure(self, key: str) -> None:
+        Args:
+            limits: keys with how many attempts each allows within `ATTEMPT_WINDOW`.
+
+        Returns:
+            The ids of the counted attempts; a success takes them back.
+
+        Raises:
+            NotAllowed: a key has no attempt left; the message says how long to wait.
+        """
         with self._database.write() as session:
-            session.add(SignInAttempt(key=key))
+            now = utc_now()
+            for key, allowed in limits:
+                recent = list(
+                    session.scalars(
+                        select(SignInAttempt.at)
+                        .where(SignInAttempt.key == key, SignInAttempt.at > now - ATTEMPT_WINDOW)
+                        .order_by(SignInAttempt.at)
+                    )
+                )
+                if len(recent) >= allowed:
+                    minutes = max(1, round((recent[-allowed] + ATTEMPT_WINDOW - now).total_seconds() / 60))
+                    raise NotAllowed(f"Too many attempts. Wait {minutes} minutes, then try again.")
+            attempts = [SignInAttempt(key=key) for key, _ in limits]
+            session.add_all(attempts)
+            session.flush()
+            return [attempt.id for attempt in attempts]
 
 
 def _first_password() -> str:

@@ -50,6 +50,7 @@ class Services:
 
 def open_services(settings: Settings) -> Services:
     """Connect the services to the database in `settings`; changes nothing there."""
+    settings.make_data_dir()
     database = Database(settings.url)
     jobs = Jobs(settings.url)
     return Services(
@@ -73,7 +74,7 @@ def prepare(settings: Settings) -> None:
 
     Safe to run at every start and by two processes at once.
     """
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    settings.make_data_dir()
     database = Database(settings.url)
     try:
         migrate(database, settings.backup_dir)

@@ -108,6 +108,7 @@ class Review:
         levels: Mapping[str, int],
         nonce: str,
         reason: str = "",
+        machine_seen: Mapping[str, int] | None = None,
     ) -> ResponseView:
         """Append the actor's levels: a confirmation where the machine agrees, else an override.
 
@@ -118,6 +119,7 @@ class Review:
             levels: Criterion id -> level, for one or more criteria.
             nonce: Made once per decision. The same nonce again changes nothing.
             reason: Needed when a level differs from the machine's.
+            machine_seen: The machine's levels that were on the screen; when they changed since, nothing is saved.
 
         Raises:
             Conflict: somebody decided meanwhile, or the nonce came with another decision before; nothing was saved.
@@ -130,13 +132,18 @@ class Review:
                 return _view(session, user, response)
             task, criteria_rows = _rubric(session, response)
             reason = reason.strip()
-            kinds = _kinds(task, levels, _machine_levels(session, response_id))
+            machine = _machine_levels(session, response_id)
+            if machine_seen is not None and dict(machine_seen) != machine:
+                raise Conflict(
+                    "The model scored this response again while you were looking at it. Nothing was saved; "
+                    "look at its new suggestion, then decide."
+                )
+            kinds = _kinds(task, levels, machine)
             if len(reason) > LONGEST_REASON:
                 raise InvalidInput(f"The reason may have at most {LONGEST_REASON} characters.")
             if HumanScoreKind.OVERRIDE in kinds.values() and not reason:
                 raise InvalidInput("You chose another level than the model. Say why, in a word or a sentence.")
             _advance(session, response_id, revision)
-            machine = _machine_levels(session, response_id)
             for criterion_id, level in levels.items():
                 session.add(
                     HumanScoreRow(

@@ -145,7 +145,10 @@ def register_student(database: Database, folder: Path, store: Path, actor_id: in
     card = json.loads(card_path.read_text(encoding="utf-8")) if card_path.exists() else {}
     home = _copy(folder, store / key)
     with database.write() as session:
-        if session.scalar(select(StudentVersion.id).where(StudentVersion.version_key == key)) is not None:
+        known = session.scalar(select(StudentVersion).where(StudentVersion.version_key == key))
+        if known is not None:
+            # The data folder was moved, or a backup was restored elsewhere.
+            known.folder = str(home)
             return key
         first = active_version(session) is None
         row = StudentVersion(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import MutableHeaders
-from starlette.requests import Request
-from starlette.responses import RedirectResponse
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scoring.errors import NotSignedIn
@@ -15,7 +15,7 @@ from scoring.web.cookies import Cookies
 # Streamlit's own bundle needs inline styles, evaluated expressions and workers from blobs; nothing needs another host.
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws: wss: data: blob:; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data: blob:; "
     "worker-src 'self' blob:; media-src 'self' data: blob:; object-src 'none'; base-uri 'self'; "
     "form-action 'self'; frame-ancestors 'none'"
 )
@@ -27,6 +27,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=()",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+UPLOADS = "/_stcore/upload_file"
 OPEN_PATHS = ("/session/", "/healthz", "/readyz", "/_stcore/", "/static/", "/component/", "/media/")
 
 
@@ -54,9 +55,9 @@ class SecurityHeaders:
 
 
 class SignInFirst:
-    """Sends a browser that asks for a page without a valid session to the sign-in form.
+    """Lets nobody past without a valid session: pages lead to the sign-in form, sockets and uploads are refused.
 
-    The pages themselves check again: a socket can be opened without ever asking for a page.
+    The pages themselves check again, at every run.
     """
 
     def __init__(self, app: ASGIApp, services: Services, cookies: Cookies) -> None:
@@ -66,19 +67,38 @@ class SignInFirst:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
-        if scope["type"] == "http" and scope["method"] == "GET" and not scope["path"].startswith(OPEN_PATHS):
-            request = Request(scope)
-            wants_page = "text/html" in request.headers.get("accept", "")
-            if wants_page and not await run_in_threadpool(self._signed_in, request):
-                response = RedirectResponse("/session/sign-in", 303)
-                if request.cookies.get(self._cookies.name):
-                    self._cookies.drop_token(response)
-                await response(scope, receive, send)
+        if scope["type"] == "websocket":
+            # Judged here, because Streamlit asks an outside host for its own address to judge a foreign origin.
+            if not (_same_origin(scope) and await run_in_threadpool(self._signed_in, scope)):
+                await send({"type": "websocket.close", "code": 1008})
+                return
+        elif scope["type"] == "http":
+            refusal = await self._refusal(scope)
+            if refusal is not None:
+                await refusal(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
-    def _signed_in(self, request: Request) -> bool:
-        token = self._cookies.token(request.cookies.get(self._cookies.name))
+    async def _refusal(self, scope: Scope) -> Response | None:
+        """What a request gets instead of what it asked for; `None` lets it through."""
+        headers = Headers(scope=scope)
+        uploads = scope["path"].startswith(UPLOADS) and scope["method"] not in {"GET", "HEAD", "OPTIONS"}
+        page = (
+            scope["method"] == "GET"
+            and not scope["path"].startswith(OPEN_PATHS)
+            and "text/html" in headers.get("accept", "")
+        )
+        if not (uploads or page) or await run_in_threadpool(self._signed_in, scope):
+            return None
+        if uploads:
+            return PlainTextResponse("Sign in first.", 403)
+        response = RedirectResponse("/session/sign-in", 303)
+        if self._cookies.name in HTTPConnection(scope).cookies:
+            self._cookies.drop_token(response)
+        return response
+
+    def _signed_in(self, scope: Scope) -> bool:
+        token = self._cookies.token(HTTPConnection(scope).cookies.get(self._cookies.name))
         if token is None:
             return False
         try:
@@ -86,3 +106,10 @@ class SignInFirst:
         except NotSignedIn:
             return False
         return True
+
+
+def _same_origin(scope: Scope) -> bool:
+    """Whether a socket was opened by a page of this very address; programs that send no origin are no browsers."""
+    headers = Headers(scope=scope)
+    origin = headers.get("origin")
+    return origin is None or origin.split("://", 1)[-1] == headers.get("host")

@@ -52,7 +52,7 @@ def session_routes(services: Services, cookies: Cookies) -> list[Route]:
         kept: tuple[str, ...],
         act: Callable[[dict[str, str], str], str],
     ) -> Response:
-        posted = await request.form(max_fields=10)
+        posted = await request.form(max_fields=10, max_files=0)
         fields = {key: value for key, value in posted.items() if isinstance(value, str)}
         values = {key: fields.get(key, "")[:254] for key in kept}
         if not cookies.form_is_ours(request, fields.get(CSRF_FIELD, "")):

@@ -53,12 +53,16 @@ class Supervisor:
         pause = FIRST_PAUSE_S
         while True:
             began = time.monotonic()
-            code = await self._run_once()
+            try:
+                ended = f"ended with code {await self._run_once()}"
+            except OSError as error:
+                # No memory, no process, no disk for the log: all of them pass.
+                ended = f"could not be started ({error})"
             if time.monotonic() - began > HEALTHY_AFTER_S:
                 pause = FIRST_PAUSE_S
             logger.warning(
-                "The scoring worker ended with code %s; starting it again in %.0f s. Its log: %s",
-                code, pause, self._settings.worker_log,
+                "The scoring worker %s; starting it again in %.0f s. Its log: %s",
+                ended, pause, self._settings.worker_log,
             )  # fmt: skip
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_S)

@@ -28,6 +28,7 @@ from scoring.worker.students import Students
 
 logger = logging.getLogger("scoring.worker")
 LOCK_WAIT_S = 30
+LOOK_AFTER_S = 10
 
 
 def main() -> int:
@@ -40,7 +41,7 @@ def main() -> int:
         signal.signal(number, lambda *_: stop.set())
     exit_when_orphaned()
     settings = read_settings()
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.make_data_dir()
     lock = FileLock(settings.data_dir / f"worker-{settings.executor_id}.lock")
     try:
         # The last worker of this name may still be dying; two at once would share its jobs.
@@ -88,7 +89,8 @@ def serve(settings: Settings, stop: threading.Event) -> int:
             )
         heartbeat.report("ready")
         logger.info("Ready: %s", students.details())
-        stop.wait()
+        while not stop.wait(LOOK_AFTER_S):
+            workflows.close_abandoned()
         heartbeat.report("stopping")
         logger.info("Stopping.")
         DBOS.destroy(workflow_completion_timeout_sec=5)

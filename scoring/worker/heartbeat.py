@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.engine import Database
 from db.tables import Worker, utc_now
+from scoring.errors import EvenhandError
 
 logger = logging.getLogger(__name__)
 INTERVAL_S = 3.0
@@ -73,6 +74,6 @@ class Heartbeat:
         while not self._stop.wait(INTERVAL_S):
             try:
                 self.report(**self._fields)
-            except SQLAlchemyError as error:
+            except (SQLAlchemyError, EvenhandError) as error:
                 # A busy or full database is itself news: the missed beat shows on the health screen.
                 logger.warning("Heartbeat not written: %s", error)

@@ -7,10 +7,13 @@ what it had not committed is gone, what it had committed it finds.
 from __future__ import annotations
 
 import logging
-from typing import Any
+import time
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from dbos import DBOS
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -18,12 +21,17 @@ from db.engine import Database
 from db.queries import criterion_ids, next_unscored, unscored_count
 from db.tables import Base, MachineScore, ResponseFlag, TaskRow, TaskVersion, Upload, utc_now
 from scoring.domain import UploadStatus
-from scoring.errors import EvenhandError
+from scoring.errors import ModelUnavailable, StorageFull
 from scoring.jobs import SCORE_UPLOAD
+from scoring.services.tasks import task_of
 from scoring.services.versions import active_version
 from scoring.worker.students import Students
 
 logger = logging.getLogger(__name__)
+P = ParamSpec("P")
+R = TypeVar("R")
+DISK_FULL_PAUSE_S = 5.0
+ENDED = {"SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}
 READ_IN_PART = "read_in_part"
 RECOVERIES = 1_000_000  # a job is given up by people, never by a count of crashes
 
@@ -56,9 +64,11 @@ def score_upload(upload_id: str, job_id: str, again: bool) -> str:
             if chunk["after"] is None:
                 return finish_scoring(upload_id, job_id, UploadStatus.DONE, "")
             after = chunk["after"]
-    except EvenhandError as error:
+    except ModelUnavailable as error:
+        # The message names folders, which are for administrators.
         logger.error("Upload %s: %s", upload_id, error)
-        return finish_scoring(upload_id, job_id, UploadStatus.FAILED, str(error))
+        message = "The scoring model can't be loaded. An administrator sees why under Health."
+        return finish_scoring(upload_id, job_id, UploadStatus.FAILED, message)
     except Exception as error:
         # The boundary of the worker: the educator is told, the log has the trace.
         logger.exception("Upload %s failed.", upload_id)
@@ -70,7 +80,36 @@ def score_upload(upload_id: str, job_id: str, again: bool) -> str:
         )
 
 
+def patiently(step: Callable[P, R]) -> Callable[P, R]:
+    """Try a step again while the disk is full: that passes, and the work before it must not be lost to it."""
+
+    @wraps(step)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        while True:
+            try:
+                return step(*args, **kwargs)
+            except StorageFull as error:
+                logger.error("%s Trying again in %.0f s.", error, DISK_FULL_PAUSE_S)
+                time.sleep(DISK_FULL_PAUSE_S)
+
+    return run
+
+
+def close_abandoned() -> None:
+    """Tell the educator of uploads whose job ended without saying so, as after an error of the job engine itself."""
+    with _Tools.database.read() as session:
+        waiting = session.execute(
+            select(Upload.id, Upload.job_id).where(Upload.status.in_([UploadStatus.QUEUED, UploadStatus.RUNNING]))
+        ).all()
+    for upload_id, job_id in waiting:
+        status = DBOS.get_workflow_status(job_id)
+        if status is None or status.status in ENDED:
+            logger.error("Upload %s: its job %s ended unfinished.", upload_id, job_id)
+            _finish(upload_id, job_id, UploadStatus.FAILED, "Scoring was interrupted. Press “Score the rest”.")
+
+
 @DBOS.step()
+@patiently
 def begin_scoring(upload_id: str, job_id: str, again: bool) -> dict[str, Any]:
     """Mark the upload as running, and settle which student scores it."""
     with _Tools.database.write() as session:
@@ -80,6 +119,12 @@ def begin_scoring(upload_id: str, job_id: str, again: bool) -> dict[str, Any]:
         version = active_version(session)
         if version is None:
             return {"status": _close(upload, UploadStatus.FAILED, "There is no active scoring model.")}
+        task_version = session.get(TaskVersion, upload.task_version_id)
+        assert task_version is not None
+        task = task_of(task_version)
+        if version.shapes.get(task.id) != task.scoring_shape():
+            message = f"The active scoring model does not know “{task.title}” in this form. Ask an administrator."
+            return {"status": _close(upload, UploadStatus.FAILED, message)}
         upload.status, upload.student_version_id = UploadStatus.RUNNING, version.id
         upload.started_at = upload.started_at or utc_now()
         upload.total = upload.scored + unscored_count(session, upload_id, None if again else version.id)
@@ -87,6 +132,7 @@ def begin_scoring(upload_id: str, job_id: str, again: bool) -> dict[str, Any]:
 
 
 @DBOS.step()
+@patiently
 def score_chunk(upload_id: str, job_id: str, student_version_id: int, again: bool, after: int) -> dict[str, Any]:
     """Score the next few responses and save them together with the progress.
 
@@ -134,8 +180,13 @@ def score_chunk(upload_id: str, job_id: str, student_version_id: int, again: boo
 
 
 @DBOS.step()
+@patiently
 def finish_scoring(upload_id: str, job_id: str, status: str, error: str) -> str:
     """Record how the job ended, unless it was cancelled or replaced meanwhile."""
+    return _finish(upload_id, job_id, status, error)
+
+
+def _finish(upload_id: str, job_id: str, status: str, error: str) -> str:
     with _Tools.database.write() as session:
         upload = _fenced(session, upload_id, job_id)
         return UploadStatus.CANCELLED if upload is None else _close(upload, UploadStatus(status), error)

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import shutil
+import stat
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher, Type, extract_parameters
 from sqlalchemy import select
 
 from db.engine import Database
-from db.tables import SignInSession, User
+from db.tables import SignInAttempt, SignInSession, StudentVersion, User
 from scoring.domain import Role
 from scoring.errors import Conflict, EvenhandError, InvalidInput, NotAllowed, NotFound, NotSignedIn
 from scoring.services import accounts as accounts_module
 from scoring.services.accounts import Accounts
 from scoring.services.actors import Actor
-from scoring.services.house import Services
+from scoring.services.house import Services, open_services, prepare
+from scoring.settings import Settings
 from tests.conftest import PASSWORD, Clock, School
 
 HOME = "127.0.0.1"
@@ -152,10 +156,10 @@ def test_guessing_one_accounts_password_is_limited_whether_it_exists_or_not(
 
 def test_one_address_that_tries_many_accounts_is_limited(school: School) -> None:
     accounts = school.services.accounts
-    for number in range(50):
-        accounts._note_failure("address:10.0.0.9")
-        if number == 48:
-            accounts.sign_in("edna@school.example", PASSWORD, "10.0.0.9")
+    with school.database.write() as session:
+        session.add_all(SignInAttempt(key="address:10.0.0.9") for _ in range(49))
+    accounts.sign_in("edna@school.example", PASSWORD, "10.0.0.9")
+    _said(lambda: accounts.sign_in("nobody@school.example", PASSWORD, "10.0.0.9"))
     assert "Too many" in _said(lambda: accounts.sign_in("edna@school.example", PASSWORD, "10.0.0.9"))
     assert accounts.sign_in("edna@school.example", PASSWORD, "10.0.0.10")
 
@@ -416,3 +420,34 @@ def test_sign_in_sessions_are_kept_as_hashes_with_their_times(school: School) ->
         assert row is not None
         assert row.revoked_at is None
         assert row.created_at <= row.last_seen_at
+
+
+def test_many_guesses_at_once_are_limited_like_guesses_in_a_row(school: School) -> None:
+    def guess(number: int) -> str:
+        with pytest.raises(NotAllowed) as refused:
+            school.services.accounts.sign_in("edna@school.example", f"wrong guess {number}", "10.0.0.9")
+        return str(refused.value)
+
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(guess, range(24)))
+    assert sum("do not match" in answer for answer in answers) == 5
+    assert sum("Too many attempts" in answer for answer in answers) == 19
+
+
+def test_the_data_folder_is_for_its_owner_only(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path / "var")
+    open_services(settings).close()
+    assert stat.S_IMODE(settings.data_dir.stat().st_mode) == 0o700
+
+
+def test_a_moved_data_folder_finds_its_students_again(tmp_path: Path) -> None:
+    first, second = Settings(data_dir=tmp_path / "one"), Settings(data_dir=tmp_path / "two")
+    prepare(first)
+    shutil.copytree(first.data_dir, second.data_dir)
+    shutil.rmtree(first.data_dir)
+    prepare(second)
+    with Database(second.url).read() as session:
+        folders = list(session.scalars(select(StudentVersion.folder)))
+    assert folders
+    assert all(Path(folder).is_relative_to(second.data_dir) for folder in folders)
+    assert all((Path(folder) / "student.safetensors").exists() for folder in folders)

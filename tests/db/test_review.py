@@ -408,3 +408,16 @@ def test_no_order_of_decisions_undos_and_rescoring_moves_or_loses_a_score(
         lambda: Reviewing(open_school(tmp_path / str(next(numbers)))),
         settings=settings(max_examples=10, stateful_step_count=15, deadline=None),
     )
+
+
+def test_a_decision_on_a_suggestion_that_changed_meanwhile_is_refused(school: School) -> None:
+    upload_id = school.upload()
+    response = school.response_ids(upload_id)[0]
+    school.machine(response, {"heat": 2, "claim": 1})
+    school.machine(response, {"heat": 1, "claim": 1}, job_id="again")
+    review = school.services.review
+    with pytest.raises(Conflict, match="scored this response again"):
+        review.decide(school.educator, response, 0, {"heat": 1}, "n", "too high", {"heat": 2, "claim": 1})
+    assert school.count("human_scores") == 0
+    view = review.decide(school.educator, response, 0, {"heat": 1}, "n", "", {"heat": 1, "claim": 1})
+    assert view.criteria[0].final.source == "confirm"

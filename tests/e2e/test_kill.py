@@ -19,6 +19,7 @@ from scoring.intake.exporting import write_csv
 from scoring.itembank import read_item_bank
 from scoring.services.actors import Actor
 from scoring.services.house import Services
+from scoring.services.uploads import UploadSummary
 from scoring.settings import ROOT
 from tests.e2e.running import RunningApp, wait_for
 
@@ -96,7 +97,7 @@ def test_every_answer_is_scored_exactly_once_whatever_is_killed(tmp_path: Path) 
         services.close()
 
 
-def _finished(services: Services, actor: Actor, upload_id: str):  # type: ignore[no-untyped-def]
+def _finished(services: Services, actor: Actor, upload_id: str) -> UploadSummary | None:
     upload = services.uploads.get(actor, upload_id)
     return upload if upload.finished else None
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
+from sqlalchemy import func, select
 
+from db.tables import HumanScoreRow, Response, Upload
 from scoring.domain import UploadStatus
 from scoring.itembank import read_item_bank
+from scoring.services.house import Services
 from scoring.settings import ROOT
 from tests.e2e import walk
 from tests.e2e.running import RunningApp, wait_for
@@ -185,35 +189,23 @@ def test_from_a_class_file_to_reviewed_scores(
     assert not log.exists(), f"the program connected to other hosts: {log.read_text()}"
 
 
-def _upload(services):  # type: ignore[no-untyped-def]
-    from sqlalchemy import select
-
-    from db.tables import Upload
-
+def _upload(services: Services) -> Upload:
     with services.database.read() as session:
-        upload = session.scalar(select(Upload))
+        upload = session.scalars(select(Upload)).one()
         session.expunge(upload)
         return upload
 
 
-def _done(services) -> bool:  # type: ignore[no-untyped-def]
+def _done(services: Services) -> bool:
     return _upload(services).status == UploadStatus.DONE
 
 
-def _uploads(services) -> int:  # type: ignore[no-untyped-def]
-    from sqlalchemy import func, select
-
-    from db.tables import Upload
-
+def _uploads(services: Services) -> int:
     with services.database.read() as session:
         return session.scalar(select(func.count()).select_from(Upload)) or 0
 
 
-def _overrides(services) -> list[tuple[int, int | None, str]]:  # type: ignore[no-untyped-def]
-    from sqlalchemy import select
-
-    from db.tables import HumanScoreRow
-
+def _overrides(services: Services) -> list[tuple[int, int | None, str]]:
     with services.database.read() as session:
         rows = session.execute(
             select(HumanScoreRow.response_id, HumanScoreRow.level, HumanScoreRow.reason).where(
@@ -221,6 +213,49 @@ def _overrides(services) -> list[tuple[int, int | None, str]]:  # type: ignore[n
             )
         )
         return [tuple(row) for row in rows]
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(300)
+def test_a_browser_closed_in_mid_upload_leaves_all_or_nothing(
+    running_app: RunningApp, browser: Browser, tmp_path: Path
+) -> None:
+    file = write_class(tmp_path / "class.csv", 20_000)
+    services = running_app.services()
+    context = browser.new_context()
+    page = context.new_page()
+    page.set_default_timeout(walk.SLOW_MS)
+    walk.set_up(page, running_app)
+    walk.make_section(page, "Grade 7")
+
+    # Closed while the file is checked: nothing was promised, nothing is there.
+    walk.go(page, "Score a class")
+    walk.choose(page, "Task", "Bubbles from pondweed")
+    page.locator("input[type=file]").set_input_files(file)
+    context.close()
+    assert _uploads(services) == 0
+
+    # Closed the moment the button is pressed: the upload is there whole, or not at all.
+    context = browser.new_context()
+    page = context.new_page()
+    page.set_default_timeout(walk.SLOW_MS)
+    walk.sign_in(page, running_app, "ada@school.example")
+    expect(page.get_by_role("heading", name="Score a class")).to_be_visible()
+    walk.upload(page, file, "Bubbles from pondweed")
+    page.locator("label", has=page.get_by_role("checkbox", name=re.compile("Take the"))).click()
+    score = page.get_by_role("button", name=re.compile(r"Score [\d,]+ answers"))
+    expect(score).to_be_enabled()
+    score.click()
+    page.wait_for_timeout(500)
+    context.close()
+    time.sleep(15)
+    uploads = _uploads(services)
+    assert uploads <= 1
+    if uploads:
+        with services.database.read() as session:
+            rows = session.scalar(select(func.count()).select_from(Response))
+        assert rows == _upload(services).response_count == 20_002
+    services.close()
 
 
 @pytest.mark.e2e

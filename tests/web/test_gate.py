@@ -6,6 +6,9 @@ import ast
 from collections.abc import Callable
 
 import pytest
+from starlette.routing import WebSocketRoute
+from starlette.testclient import WebSocketDisconnect
+from starlette.websockets import WebSocket
 
 from scoring.web.gate import HEADERS
 from tests.conftest import Clock, School
@@ -84,3 +87,34 @@ def test_the_app_is_built_from_the_parts_that_are_tested_here(app_source: Callab
     assert {"session_routes", "health_routes", "Middleware"} <= names
     middleware = [ast.unparse(c.args[0]) for c in calls if ast.unparse(c.func) == "Middleware"]
     assert middleware == ["SecurityHeaders", "SignInFirst"], "headers outermost, so that refusals carry them too"
+
+
+SOCKET = {"origin": "http://evenhand.example", "host": "evenhand.example"}
+
+
+def _opens(browser: Browser, headers: dict[str, str]) -> bool:
+    try:
+        with browser.websocket_connect("ws://evenhand.example/_stcore/stream", headers=headers):
+            return True
+    except WebSocketDisconnect:
+        return False
+
+
+def test_a_socket_needs_a_session_and_a_page_of_ours(school: School) -> None:
+    async def echo(socket: WebSocket) -> None:
+        await socket.accept()
+        await socket.close()
+
+    browser = Browser(school.services)
+    browser.app.router.routes.insert(0, WebSocketRoute("/_stcore/stream", echo))  # type: ignore[union-attr]
+    assert not _opens(browser, SOCKET)
+    browser.sign_in()
+    assert _opens(browser, SOCKET)
+    for origin in ("http://evil.example", "http://evenhand.example:9999", "null"):
+        assert not _opens(browser, {**SOCKET, "origin": origin})
+
+
+def test_files_are_taken_from_signed_in_people_only(browser: Browser) -> None:
+    assert browser.put("/_stcore/upload_file/a/b", content=b"x" * 10).status_code == 403
+    browser.sign_in()
+    assert browser.put("/_stcore/upload_file/a/b", content=b"x" * 10).status_code != 403

@@ -7,7 +7,7 @@ import time
 
 from scoring.inference.engine import Engine
 from scoring.itembank import read_item_bank
-from scoring.settings import ROOT
+from scoring.settings import ROOT, Settings
 
 TASK = "pondweed-light"
 TEXTS = 2_000
@@ -20,6 +20,12 @@ def texts(count: int) -> list[str]:
     return [f"{known[i % len(known)]} ({i})" for i in range(count)]
 
 
+def in_pieces(engine: Engine, answers: list[str], size: int) -> None:
+    """Score so many answers at a time, in file order."""
+    for start in range(0, len(answers), size):
+        engine.score(TASK, answers[start : start + size])
+
+
 def measure(*, quick: bool) -> list[dict[str, object]]:
     """Seconds and responses per second, and speed relative to the engine as it is used."""
     answers = texts(TEXTS // 10 if quick else TEXTS)
@@ -29,15 +35,13 @@ def measure(*, quick: bool) -> list[dict[str, object]]:
     exact = Engine.load(student, precision="fp32")
     as_used.score(TASK, few)
     exact.score(TASK, few)
+    chunk = Settings().chunk_size
     runs = [
         (f"as used ({as_used.device}, {as_used.precision})", len(answers), lambda: as_used.score(TASK, answers)),
         ("fp32", len(answers), lambda: exact.score(TASK, answers)),
         ("one at a time", len(few), lambda: [as_used.score(TASK, [text]) for text in few]),
-        (
-            "batches of 32 in file order",
-            len(answers),
-            lambda: [as_used.score(TASK, answers[i : i + 32]) for i in range(0, len(answers), 32)],
-        ),
+        (f"in the worker's chunks of {chunk}", len(answers), lambda: in_pieces(as_used, answers, chunk)),
+        ("in pieces of 32", len(answers), lambda: in_pieces(as_used, answers, 32)),
         (
             f"every answer {DUPLICATED} times",
             len(answers),

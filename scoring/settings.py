@@ -30,7 +30,7 @@ class Settings:
     max_upload_mb: int = 50  # largest class file, MB
     idle_timeout_minutes: int = 60  # signed out after this long without a click
     https: bool = False  # true behind a TLS proxy: cookies are sent over HTTPS only
-    chunk_size: int = 64  # responses scored between two looks at the cancel sign
+    chunk_size: int = 256  # responses scored between two looks at the cancel sign
 
     def __post_init__(self) -> None:
         if self.worker not in {"supervised", "external"}:

@@ -25,8 +25,8 @@ COLUMNS = {
         help="Mean difference in the person's standard deviations (SMD): above 0 the model is kinder, below stricter. "
         "Up to .15 either way is the usual bar.",
     ),
-    "Two people": st.column_config.NumberColumn(
-        format="%.2f", help="How well two people agree with each other on the same answers (QWK), where two scored."
+    "Two ratings": st.column_config.NumberColumn(
+        format="%.2f", help="How well two ratings of the same answers agree (QWK), where there are two."
     ),
     "Answers": st.column_config.NumberColumn(help="How many answers the figures rest on."),
 }
@@ -47,15 +47,17 @@ def show_card(card: Mapping[str, Any], titles: Mapping[str, str], names: Names) 
     titles = {**titles, **own}
     if card.get("intended_use"):
         st.markdown(f"**What it is for.** {card['intended_use']}")
-    st.markdown("##### Agreement with people on answers it was not trained on")
+    st.markdown("##### Agreement with the labels of answers it was not trained on")
     if card.get("sample_size_statement"):
         st.markdown(card["sample_size_statement"])
     frame = figures(card.get("val") or {}, titles, names)
     if frame.empty:
-        st.caption("No figures came with this version: it is not known how well it agrees with people.")
+        st.caption("No figures came with this version: it is not known how well it agrees with labels.")
     else:
         overall(card["val"])
-        st.dataframe(frame, hide_index=True, column_config=COLUMNS, alt="Agreement with people per task and criterion")
+        st.dataframe(
+            frame, hide_index=True, column_config=COLUMNS, alt="Agreement with the labels per task and criterion"
+        )
         st.caption("An empty cell can't be computed: only one level was used, or no second person scored.")
     rows = [{"Task": titles.get(t.get("id"), t.get("id")), **_counts(t.get("rows"))} for t in card.get("tasks", [])]
     if rows:
@@ -92,13 +94,13 @@ def figures(val: Mapping[str, Any], titles: Mapping[str, str], names: Names) -> 
                     "Same level": criterion.get("exact"),
                     "Within one": criterion.get("adjacent"),
                     "Kinder or stricter": criterion.get("smd"),
-                    "Two people": criterion.get("human_qwk"),
+                    "Two ratings": criterion.get("human_qwk"),
                     "Answers": criterion.get("n"),
                 }
             )
     frame = pd.DataFrame(rows)
-    if not frame.empty and frame["Two people"].isna().all():
-        frame = frame.drop(columns="Two people")
+    if not frame.empty and frame["Two ratings"].isna().all():
+        frame = frame.drop(columns="Two ratings")
     return frame.astype({column: "Float64" for column in frame.columns if column in _MEASURED})
 
 
@@ -124,7 +126,7 @@ def span(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"{low:.2f} to {high:.2f}"
 
 
-_MEASURED = {"Agreement", "Same level", "Within one", "Kinder or stricter", "Two people"}
+_MEASURED = {"Agreement", "Same level", "Within one", "Kinder or stricter", "Two ratings"}
 
 
 def _counts(rows: object) -> dict[str, object]:

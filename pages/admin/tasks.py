@@ -9,6 +9,7 @@ from pages.components.charts import level_counts
 from pages.components.frame import empty_state, heading, told_plainly
 from pages.components.session import current_actor, remember_notice, services
 from pages.components.task_card import show_criterion, show_task
+from pages.components.words import plain
 from scoring.services.actors import Actor
 from scoring.services.tasks import TaskSummary
 from scoring.services.versions import ACTIVE
@@ -47,10 +48,10 @@ def in_words(task: TaskSummary) -> str:
 def detail(actor: Actor, task: TaskSummary) -> None:
     """One task with its rubric and its labelled answers."""
     item = task.task
-    st.subheader(item.title, anchor=False)
+    st.subheader(plain(item.title), anchor=False)
     st.markdown(in_words(task))
     facts = [item.subject, f"grade {item.grade}" if item.grade else "", f"version {task.version_number}", item.id]
-    st.caption(" · ".join(fact for fact in facts if fact))
+    st.caption(plain(" · ".join(fact for fact in facts if fact)))
     retire_or_bring_back(actor, task)
     question, rubric = st.columns(2, gap="large")
     with question:
@@ -59,18 +60,18 @@ def detail(actor: Actor, task: TaskSummary) -> None:
     with rubric:
         st.markdown("#### Rubric")
         if item.rubric_text:
-            st.caption(item.rubric_text)
+            st.caption(plain(item.rubric_text))
         for criterion in item.criteria:
             show_criterion(criterion)
     st.markdown("#### Labelled answers")
     if not task.examples:
         st.caption("None came with this task. The model can only learn it from answers that people have scored.")
         return
-    st.caption(f"{task.examples} answers scored by people came with this task. How many there are at each level:")
+    st.caption(f"{task.examples} labelled answers came with this task. How many there are at each level:")
     charts = st.container(horizontal=True)
     for number, example in enumerate(services().tasks.examples(actor, task.id)):
         with charts.container(width=300):
-            st.markdown(f"**{example.criterion.name}**")
+            st.markdown(f"**{plain(example.criterion.name)}**")
             level_counts(example.criterion, example.counts, key=f"counts-{task.id}-{number}")
 
 
@@ -87,7 +88,7 @@ def retire_or_bring_back(actor: Actor, task: TaskSummary) -> None:
         with told_plainly():
             services().tasks.set_retired(actor, task.id, not task.retired)
             state = "in use again" if task.retired else "retired; nothing was deleted"
-            remember_notice(f"{task.task.title} is {state}.")
+            remember_notice(f"{plain(task.task.title)} is {state}.")
             st.rerun()
 
 

@@ -1,4 +1,4 @@
-"""Versions of the scoring model: what each was trained on, how well it agrees with people, which one scores."""
+"""Versions of the scoring model: what each was trained on, how well it agrees with labels, which one scores."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def show(
             label = "Activate" if version.state == CANDIDATE else "Activate again"
             if st.button(label, key=f"activate-{version.id}", icon=":material/play_arrow:"):
                 activate(actor, version, active, titles)
-        with st.expander("What it was trained on, and how well it agrees with people", icon=":material/description:"):
+        with st.expander("What it was trained on, and how well it agrees with labels", icon=":material/description:"):
             show_card(version.card, titles, names)
 
 

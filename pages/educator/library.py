@@ -16,8 +16,8 @@ from scoring.services.versions import Metric
 
 # What is measured, in a teacher's words, and how its figures are written.
 MEASURES = {
-    "qwk": ("Agreement with people (1 is perfect)", "{:.2f}"),
-    "exact": ("Same level as people", "{:.0%}"),
+    "qwk": ("Agreement with the labels (1 is perfect)", "{:.2f}"),
+    "exact": ("Same level as the label", "{:.0%}"),
     "adjacent": ("At most one level apart", "{:.0%}"),
 }
 
@@ -50,7 +50,7 @@ def show(actor: Actor, summary: TaskSummary) -> None:
 
 
 def show_measured(actor: Actor, summary: TaskSummary) -> None:
-    """How often the model agreed with people on answers that it had not seen."""
+    """How often the model agreed with the labels of answers that it had not seen."""
     if not summary.scorable:
         st.info(
             "The model does not score this task yet. Its labelled answers are there for adding it.",
@@ -67,7 +67,7 @@ def show_measured(actor: Actor, summary: TaskSummary) -> None:
     if not rows:
         st.info("No figures were measured for this task: not enough evidence.", icon=":material/help:")
         return
-    st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Agreement of the model with people, by criterion")
+    st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Agreement of the model with the labels, by criterion")
     st.caption(
         "Measured on labelled answers that the model was not trained on; in brackets, where the true figure "
         "lies with 95% confidence. With so few answers, treat it as a first impression."

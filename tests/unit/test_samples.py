@@ -95,7 +95,7 @@ def test_the_files_are_clean_utf8_with_unique_ids(bank: ItemBank) -> None:
     json.loads((CLASSROOM / "tasks.json").read_text("utf-8"))
 
 
-def test_learners_are_neutral_and_groups_say_nothing_about_scores(bank: ItemBank) -> None:
+def test_learners_are_neutral_and_each_has_one_set_of_groups(bank: ItemBank) -> None:
     learners = {answer.groups["learner"] for answer in bank.responses}
     assert all(re.fullmatch(r"L\d{4}", learner) for learner in learners)
     assert 2 <= len({answer.groups["section"] for answer in bank.responses}) <= 3

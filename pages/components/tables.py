@@ -74,6 +74,7 @@ def show_table(table: ScoreTable, key: str) -> int | None:
     shown, headings = display_frame(table)
     event = st.dataframe(
         shown, hide_index=True, key=key, on_select="rerun", selection_mode="single-row", column_config=headings,
+        placeholder="–",
         height=min(36 * (len(shown) + 1) + 4, 520), alt=f"Scores of {counted(len(shown), 'answer')}",
     )  # fmt: skip
     chosen = event["selection"]["rows"]

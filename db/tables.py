@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -258,12 +259,18 @@ class UploadFile(Base):
 
 
 class Response(Base):
-    """One learner's text for one task. `revision` counts decisions, so that a stale screen is refused."""
+    """One learner's text for one task. `revision` counts decisions, so that a stale screen is refused.
+
+    `reviewed`, `uncertainty` and `alike_group` are what the review queue is ordered and counted by; they
+    are written in the same transaction as the scores and decisions that they follow from.
+    """
 
     __tablename__ = "responses"
     __table_args__ = (
         UniqueConstraint("upload_id", "row_number"),
         Index("ix_responses_learner", "learner_id"),
+        Index("ix_responses_queue", "upload_id", "reviewed", "blind", "uncertainty", "id"),
+        Index("ix_responses_alike", "upload_id", "alike_group"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     upload_id: Mapped[str] = mapped_column(ForeignKey("uploads.id", ondelete="CASCADE"))
@@ -272,6 +279,122 @@ class Response(Base):
     attempt: Mapped[int] = mapped_column(default=1)
     text: Mapped[str] = mapped_column(Text)
     revision: Mapped[int] = mapped_column(default=0)
+    reviewed: Mapped[bool] = mapped_column(default=False, server_default=false())  # every criterion was decided
+    blind: Mapped[bool] = mapped_column(default=False, server_default=false())  # drawn for scoring without the machine
+    uncertainty: Mapped[float | None]  # 0 sure to 1 unsure, of the newest machine scores; None without any
+    alike_group: Mapped[str | None] = mapped_column(String(64))  # same for answers of an upload that say the same
+
+
+class ResponseGates(Base):
+    """How one student version routed a response through its experts."""
+
+    __tablename__ = "response_gates"
+    response_id: Mapped[int] = mapped_column(ForeignKey("responses.id", ondelete="CASCADE"), primary_key=True)
+    student_version_id: Mapped[int] = mapped_column(ForeignKey("student_versions.id"), primary_key=True)
+    weights: Mapped[list[Any]]  # (layers, experts)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class ReviewFlag(Base):
+    """A person's mark on a response, to come back to it."""
+
+    __tablename__ = "review_flags"
+    response_id: Mapped[int] = mapped_column(ForeignKey("responses.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    note: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class Claim(Base):
+    """Who is looking at a response just now, so that two people don't decide on it at once. It lapses by itself."""
+
+    __tablename__ = "claims"
+    response_id: Mapped[int] = mapped_column(ForeignKey("responses.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    until: Mapped[datetime]
+
+
+class Comment(Base):
+    """What a person wrote to the learner, on the whole answer or on one criterion. Appended; the newest counts."""
+
+    __tablename__ = "comments"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    response_id: Mapped[int] = mapped_column(ForeignKey("responses.id", ondelete="CASCADE"), index=True)
+    criterion_id: Mapped[int | None] = mapped_column(ForeignKey("criteria.id"))
+    author_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    text: Mapped[str] = mapped_column(Text)  # empty takes an earlier one back
+    nonce: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class CommentTemplate(Base):
+    """A comment that a person wrote for a level of a criterion of a task, in every version of it."""
+
+    __tablename__ = "comment_templates"
+    __table_args__ = (UniqueConstraint("task_id", "criterion_key", "level", "owner_id"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    task_id: Mapped[int] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"))
+    criterion_key: Mapped[str] = mapped_column(String(100))
+    level: Mapped[int]
+    owner_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    text: Mapped[str] = mapped_column(Text)
+    updated_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class UrgentAlert(Base):
+    """An answer that may tell of harm, for a person to read. Never a score."""
+
+    __tablename__ = "urgent_alerts"
+    __table_args__ = (UniqueConstraint("response_id", "kind"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    response_id: Mapped[int] = mapped_column(ForeignKey("responses.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(String(40))
+    matched: Mapped[list[Any]]  # [start, end] of each sign in the response's text
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    handled_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    handled_at: Mapped[datetime | None]
+    note: Mapped[str] = mapped_column(Text, default="")
+
+
+class Explanation(Base):
+    """Why a student version scored a response as it did; made by the worker, once per settings."""
+
+    __tablename__ = "explanations"
+    __table_args__ = (UniqueConstraint("response_id", "student_version_id", "settings_hash"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    response_id: Mapped[int] = mapped_column(ForeignKey("responses.id", ondelete="CASCADE"))
+    student_version_id: Mapped[int] = mapped_column(ForeignKey("student_versions.id"))
+    settings_hash: Mapped[str] = mapped_column(String(64))
+    job_id: Mapped[str] = mapped_column(String(100))
+    status: Mapped[str] = mapped_column(String(20))  # waiting, first, done, failed
+    first: Mapped[dict[str, Any] | None]  # the fast highlights
+    content: Mapped[dict[str, Any] | None]  # the whole explanation
+    error: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    finished_at: Mapped[datetime | None]
+
+
+class Trial(Base):
+    """An edited text that a person wants scored to see what moves. Kept for a day, never a score."""
+
+    __tablename__ = "trials"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    response_id: Mapped[int] = mapped_column(ForeignKey("responses.id", ondelete="CASCADE"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    text: Mapped[str] = mapped_column(Text)
+    content: Mapped[dict[str, Any] | None]
+    error: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class HouseRule(Base):
+    """A choice of this school, such as the share scored blind, by name; absent ones have a default in code."""
+
+    __tablename__ = "house_rules"
+    name: Mapped[str] = mapped_column(String(60), primary_key=True)
+    value: Mapped[dict[str, Any]]
+    changed_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    changed_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
 class ResponseFlag(Base):
@@ -326,7 +449,8 @@ class MachineScore(Base):
     student_version_id: Mapped[int] = mapped_column(ForeignKey("student_versions.id"))
     level: Mapped[int]
     expected: Mapped[float]
-    probabilities: Mapped[list[Any]]
+    probabilities: Mapped[list[Any]]  # calibrated where the version says how
+    level_set: Mapped[list[Any] | None]  # levels that hold the human one with the version's stated coverage
     job_id: Mapped[str] = mapped_column(String(100))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
@@ -348,6 +472,9 @@ class HumanScoreRow(Base):
     machine_level: Mapped[int | None]  # what the machine said when the person decided
     rater_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     reason: Mapped[str] = mapped_column(Text, default="")
+    reason_kind: Mapped[str] = mapped_column(String(60), default="", server_default="")  # from the house's short list
+    blind: Mapped[bool] = mapped_column(default=False, server_default=false())  # the machine's level was hidden
+    batch: Mapped[str | None] = mapped_column(String(64), index=True)  # one decision on a group of alike answers
     nonce: Mapped[str] = mapped_column(String(64))
     retracts_id: Mapped[int | None] = mapped_column(ForeignKey("human_scores.id"))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)

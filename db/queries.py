@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session, aliased
 
 from db.tables import (
     CriterionRow,
@@ -155,52 +155,102 @@ def responses_frame(session: Session, upload_id: str) -> pd.DataFrame:
     return frame
 
 
-def machine_scores(session: Session, upload_id: str) -> dict[tuple[int, str], CriterionScore]:
-    """The newest machine score by (response, criterion key), of a whole upload. Newest is by time of scoring."""
-    rows = session.execute(
+def hidden() -> ColumnElement[bool]:
+    """The rule of blind scoring, as a condition on `Response`: nothing of the machine's view may be shown.
+
+    It holds for a response that was drawn and that nobody has decided yet, and for the answers of the
+    upload that say the same, because the machine's view of those tells its view of this one.
+    """
+    drawn = aliased(Response)
+    alike = (
+        select(drawn.id)
+        .where(
+            drawn.upload_id == Response.upload_id,
+            drawn.alike_group == Response.alike_group,
+            drawn.blind.is_(True),
+            drawn.reviewed.is_(False),
+        )
+        .correlate(Response)
+    )
+    undecided = Response.blind.is_(True) & Response.reviewed.is_(False)
+    return undecided | (Response.alike_group.is_not(None) & alike.exists())
+
+
+def is_hidden(session: Session, response_id: int) -> bool:
+    """Whether nothing of the machine's view of this response may be shown now."""
+    return session.scalar(select(Response.id).where(Response.id == response_id, hidden())) is not None
+
+
+def machine_scores(
+    session: Session,
+    response_ids: Iterable[int] | None = None,
+    upload_id: str = "",
+    *,
+    even_hidden: bool = False,
+) -> dict[tuple[int, str], CriterionScore]:
+    """The newest machine score by (response, criterion key), of some responses or of a whole upload.
+
+    What is hidden from people is left out, unless `even_hidden`: that is
+    for keeping the machine's level beside a decision, never for showing.
+    """
+    query = (
         select(
             MachineScore.response_id,
             CriterionRow.key,
             MachineScore.level,
             MachineScore.expected,
             MachineScore.probabilities,
+            MachineScore.level_set,
         )
         .join(Response, Response.id == MachineScore.response_id)
         .join(CriterionRow, CriterionRow.id == MachineScore.criterion_id)
-        .where(Response.upload_id == upload_id)
-        .order_by(MachineScore.created_at, MachineScore.id)
+        .order_by(MachineScore.id)
     )
+    if upload_id:
+        query = query.where(Response.upload_id == upload_id)
+    else:
+        query = query.where(Response.id.in_(list(response_ids or ())))
+    if not even_hidden:
+        query = query.where(~hidden())
     return {
-        (response_id, key): CriterionScore(key, level, expected, tuple(probabilities))
-        for response_id, key, level, expected, probabilities in rows
+        (response_id, key): CriterionScore(key, level, expected, tuple(probabilities), tuple(level_set or ()))
+        for response_id, key, level, expected, probabilities, level_set in session.execute(query)
     }
 
 
 def human_scores(
     session: Session, response_ids: Iterable[int] | None = None, upload_id: str = ""
 ) -> dict[tuple[int, str], list[HumanScore]]:
-    """Human scores by (response, criterion key), oldest first, of some responses or of a whole upload."""
+    """Human scores by (response, criterion key), oldest first, of some responses or of a whole upload.
+
+    Where the machine's view is hidden, nothing says whether a level agreed with it: such scores come as
+    blind ones, without a reason.
+    """
     query = (
-        select(HumanScoreRow, CriterionRow.key)
+        select(HumanScoreRow, CriterionRow.key, hidden())
         .join(CriterionRow, CriterionRow.id == HumanScoreRow.criterion_id)
+        .join(Response, Response.id == HumanScoreRow.response_id)
         .order_by(HumanScoreRow.id)
     )
     if upload_id:
-        query = query.join(Response, Response.id == HumanScoreRow.response_id).where(Response.upload_id == upload_id)
+        query = query.where(Response.upload_id == upload_id)
     else:
         query = query.where(HumanScoreRow.response_id.in_(list(response_ids or ())))
     scores: dict[tuple[int, str], list[HumanScore]] = defaultdict(list)
-    for row, key in session.execute(query):
+    for row, key, unseen in session.execute(query):
+        kind = HumanScoreKind(row.kind)
+        tells = unseen and kind in (HumanScoreKind.CONFIRM, HumanScoreKind.OVERRIDE)
         scores[row.response_id, key].append(
             HumanScore(
                 id=row.id,
                 criterion_id=key,
-                kind=HumanScoreKind(row.kind),
+                kind=HumanScoreKind.BLIND if tells else kind,
                 level=row.level,
                 rater_id=row.rater_id,
                 created_at=row.created_at,
-                reason=row.reason,
+                reason="" if unseen else row.reason,
                 retracts_id=row.retracts_id,
+                reason_kind="" if unseen else row.reason_kind,
             )
         )
     return scores

@@ -261,8 +261,9 @@ class UploadFile(Base):
 class Response(Base):
     """One learner's text for one task. `revision` counts decisions, so that a stale screen is refused.
 
-    `reviewed`, `uncertainty` and `alike_group` are what the review queue is ordered and counted by; they
-    are written in the same transaction as the scores and decisions that they follow from.
+    `reviewed`, `uncertainty`, `machine_total` and `alike_group` are what the review queue is ordered and
+    counted by; they are written in the same transaction as the scores and decisions that they follow from.
+    Ids ascend in file order within an upload.
     """
 
     __tablename__ = "responses"
@@ -270,7 +271,9 @@ class Response(Base):
         UniqueConstraint("upload_id", "row_number"),
         Index("ix_responses_learner", "learner_id"),
         Index("ix_responses_queue", "upload_id", "reviewed", "blind", "uncertainty", "id"),
-        Index("ix_responses_alike", "upload_id", "alike_group"),
+        Index("ix_responses_total", "upload_id", "reviewed", "blind", "machine_total", "id"),
+        Index("ix_responses_file", "upload_id", "reviewed", "id"),
+        Index("ix_responses_alike", "upload_id", "alike_group", "id", "reviewed", "blind"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     upload_id: Mapped[str] = mapped_column(ForeignKey("uploads.id", ondelete="CASCADE"))
@@ -281,7 +284,9 @@ class Response(Base):
     revision: Mapped[int] = mapped_column(default=0)
     reviewed: Mapped[bool] = mapped_column(default=False, server_default=false())  # every criterion was decided
     blind: Mapped[bool] = mapped_column(default=False, server_default=false())  # drawn for scoring without the machine
-    uncertainty: Mapped[float | None]  # 0 sure to 1 unsure, of the newest machine scores; None without any
+    # Of the newest machine scores; None without any, for answers drawn blind, and for their undecided likes.
+    uncertainty: Mapped[float | None]  # 0 sure to 1 unsure
+    machine_total: Mapped[int | None]  # points
     alike_group: Mapped[str | None] = mapped_column(String(64))  # same for answers of an upload that say the same
 
 
@@ -456,11 +461,15 @@ class MachineScore(Base):
 
 
 class HumanScoreRow(Base):
-    """A person's decision; appended, never changed. A retraction names the row that it takes back."""
+    """A person's decision; appended, never changed.
+
+    A retraction names the row that it takes back; a decision that was put back names that retraction.
+    """
 
     __tablename__ = "human_scores"
     __table_args__ = (
         UniqueConstraint("nonce", "criterion_id"),
+        Index("ix_human_scores_rater", "rater_id", "id"),
         CheckConstraint("kind = 'retract' OR level IS NOT NULL", name="level_given"),
         CheckConstraint("kind <> 'retract' OR retracts_id IS NOT NULL", name="retraction_named"),
     )
@@ -484,6 +493,7 @@ class AuditEvent(Base):
     """Who did what to which object. Holds ids only; each row's hash covers the row before it."""
 
     __tablename__ = "audit_events"
+    __table_args__ = (Index("ix_audit_events_object", "object_type", "object_id"),)
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     at: Mapped[datetime] = mapped_column(default=utc_now)
     actor_id: Mapped[int | None]

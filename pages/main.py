@@ -38,6 +38,10 @@ def screens(actor: Actor) -> dict[str, list[st.Page]]:
             help="Look at one answer at a time; confirm or change its score.",
         ),
         st.Page(
+            "educator/feedback.py", title="Comments", icon=":material/chat:", url_path="comments",
+            help="What you tell students at each level, written once.",
+        ),
+        st.Page(
             "educator/sections.py", title="My sections", icon=":material/groups:", url_path="sections",
             help="Your classes, and who else teaches them.",
         ),
@@ -51,6 +55,8 @@ def screens(actor: Actor) -> dict[str, list[st.Page]]:
         pages["Administration"] = [
             st.Page("admin/people.py", title="People", icon=":material/badge:", url_path="people",
                     help="Accounts, roles and passwords."),
+            st.Page("admin/rules.py", title="House rules", icon=":material/gavel:", url_path="house-rules",
+                    help="The share scored blind, reasons for overrides, who is told of urgent signs."),
             st.Page("admin/tasks.py", title="Item bank", icon=":material/inventory_2:", url_path="item-bank",
                     help="Retire tasks and bring them back."),
             st.Page("admin/versions.py", title="Model versions", icon=":material/model_training:",

@@ -1,18 +1,19 @@
-"""How well two sets of scores agree. Pure functions on whole-number levels; no model, no I/O.
+"""How well two sets of scores agree. Pure functions; no model, no I/O.
 
 Formulas follow Williamson, Xi & Breyer (2012), "A Framework for Evaluation and Use of Automated
-Scoring", and Cohen (1968) for weighted kappa.
+Scoring", Cohen (1968) for weighted kappa, and RSMTool (Madnani & Loukina 2016) for the rest. Unlike
+RSMTool by default, a human score of 0 is a level like any other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from scoring import weighted
 from scoring.errors import InvalidInput
 
 FISHER_CAP = 0.999
@@ -80,8 +81,7 @@ def quadratic_weighted_kappa(human: ArrayLike, machine: ArrayLike) -> float:
     >>> quadratic_weighted_kappa([2, 2], [2, 2])
     nan
     """
-    observed = confusion(human, machine)
-    return float(_kappa_of_tables(observed[None])[0])
+    return float(weighted.kappas(confusion(human, machine)[None])[0])
 
 
 def exact_agreement(human: ArrayLike, machine: ArrayLike) -> float:
@@ -106,33 +106,99 @@ def adjacent_agreement(human: ArrayLike, machine: ArrayLike) -> float:
     return float(np.mean(np.abs(first - second) <= 1)) if len(first) else float("nan")
 
 
-def standardized_mean_difference(human: ArrayLike, machine: ArrayLike) -> float:
-    """How far the machine's mean lies above the human's, in pooled standard deviations.
+def macro_f1(human: ArrayLike, machine: ArrayLike) -> float:
+    """Mean of the levels' F1 scores, 0 to 1: how well rare levels are found counts as much as common ones.
 
-    `(mean_m - mean_h) / sqrt((var_h + var_m) / 2)` with population variances (Williamson et al.
-    2012, who flag an absolute value above 0.15). Unbounded; positive means that the machine is
-    the more generous. The machine's side may be fractional (expected scores).
+    Levels that neither side used are left out, as scikit-learn does; nan for empty input.
+
+    >>> round(macro_f1([0, 0, 0, 1], [0, 0, 1, 1]), 3)
+    0.733
+    """
+    return float(weighted.macro_f1(confusion(human, machine)[None])[0])
+
+
+def pearson_correlation(human: ArrayLike, machine: ArrayLike) -> float:
+    """Pearson's r of levels and scores that may be fractional, -1 to 1.
 
     Returns:
-        The difference; 0 when both sides are constant and equal, nan for empty input and when both
-        are constant and differ.
+        The correlation; nan for fewer than two responses and when a side is constant.
+
+    >>> round(pearson_correlation([0, 1, 2], [0.5, 1.0, 1.5]), 3)
+    1.0
+    """
+    return float(weighted.correlations(_moments(human, machine))[0])
+
+
+def standardized_mean_difference(human: ArrayLike, machine: ArrayLike) -> float:
+    """How far the machine's mean lies above the human's, in standard deviations of the human's levels.
+
+    `(mean_m - mean_h) / sd_h` with divisor n - 1, as RSMTool since version 7; an absolute value above
+    0.15 is flagged (Williamson et al. 2012). Unbounded; positive means that the machine is the more
+    generous. The machine's side may be fractional (expected scores).
+
+    Returns:
+        The difference; nan for fewer than two responses and when people used a single level.
 
     >>> round(standardized_mean_difference([0, 1, 2, 3], [0, 2, 2, 3]), 3)
-    0.226
+    0.194
     >>> standardized_mean_difference([1, 1], [1, 1])
-    0.0
+    nan
     """
-    first = np.asarray(human, dtype=float)
-    second = np.asarray(machine, dtype=float)
-    if first.shape != second.shape or first.ndim != 1:
-        raise InvalidInput(f"scores of shapes {first.shape} and {second.shape} can't be paired")
-    if not len(first):
-        return float("nan")
-    difference = float(second.mean() - first.mean())
-    spread = float(np.sqrt((first.var() + second.var()) / 2))
-    if spread == 0:
-        return 0.0 if difference == 0 else float("nan")
-    return difference / spread
+    return float(weighted.standardized_mean_differences(_moments(human, machine))[0])
+
+
+def difference_of_standardized_means(human: ArrayLike, machine: ArrayLike, member: ArrayLike) -> float:
+    """How much more the machine than people favours a group of learners, in standard deviations.
+
+    Both sides are standardised over everybody; the group's mean machine z-score less its mean human
+    z-score is the difference (DSM; RSMTool since version 7). Beyond +-0.10 is flagged. Unlike a
+    difference of means it doesn't grow with what the machine does to everybody alike.
+
+    Args:
+        human: (N,) levels.
+        machine: (N,) scores, may be fractional.
+        member: (N,) true for the group's responses.
+
+    Returns:
+        The difference, positive where the machine favours the group; nan when a side is constant or
+        the group is empty.
+
+    >>> round(difference_of_standardized_means([0, 1, 0, 1], [0, 1, 0, 0], [True, True, False, False]), 3)
+    0.5
+    """
+    group = weighted.moments(human, machine, np.asarray(member, dtype=float)[None])
+    return float(weighted.group_differences(_moments(human, machine), group)[0])
+
+
+def true_score_reduction(first: ArrayLike, second: ArrayLike, machine: ArrayLike) -> float:
+    """PRMSE: the share of the variance of true scores that the machine's scores account for.
+
+    A human level is a true score and an error. Where two people scored, their differences give the
+    error's variance, which is taken out of the machine's squared error and of the spread of human
+    scores (Haberman 2008; Loukina et al. 2020, "Using PRMSE to evaluate automated scoring systems in
+    the presence of label noise"; RSMTool's `prmse_true`). With `c` ratings of a response, `h` their
+    mean, N responses and M ratings in all:
+
+        error = mean((h1 - h2)^2 / 2)                       over responses rated twice
+        variance = (sum c (h - mean)^2 - (N - 1) error) / (M - sum c^2 / M)
+        mse = (sum c (h - m)^2 - N error) / M
+        PRMSE = 1 - mse / variance
+
+    Args:
+        first: (N,) first human levels.
+        second: (N,) second human levels, nan where there is none.
+        machine: (N,) machine scores; expected scores before rounding.
+
+    Returns:
+        1 when the machine predicts true scores perfectly, 0 when it is no better than their mean; may
+        lie outside where little was rated twice. nan without a response rated twice, and when the
+        human scores vary no more than their error explains.
+
+    >>> round(true_score_reduction([0, 1, 2, 3], [0, 1, 2, 2], [0.2, 0.9, 2.1, 2.6]), 3)
+    1.039
+    """
+    h1, h2, m = (np.asarray(values, dtype=float) for values in (first, second, machine))
+    return float(weighted.prmse(h1, h2, m, np.ones((1, len(h1))))[0])
 
 
 def fisher_mean(kappas: Iterable[float]) -> float:
@@ -199,8 +265,7 @@ def bootstrap_kappas(human: ArrayLike, machine: ArrayLike, resamples: NDArray[np
         return np.full(len(resamples), np.nan)
     lowest = min(first.min(), second.min())
     size = int(max(first.max(), second.max()) - lowest) + 1
-    cells = np.eye(size * size, dtype=np.float32)[(first - lowest) * size + (second - lowest)]  # (N, L * L)
-    return _kappa_of_tables((resamples @ cells).reshape(-1, size, size))
+    return weighted.kappas(weighted.tables(first - lowest, second - lowest, size, resamples))
 
 
 def percentile_interval(replicates: ArrayLike, *, coverage: float = 0.95) -> Interval:
@@ -218,17 +283,11 @@ def percentile_interval(replicates: ArrayLike, *, coverage: float = 0.95) -> Int
     return Interval(float(low), float(high))
 
 
-def _kappa_of_tables(tables: NDArray[Any]) -> NDArray[np.float64]:
-    """QWK of each (L, L) table in (R, L, L); nan where chance explains everything."""
-    size = tables.shape[-1]
-    counts = tables.astype(float)
-    points = np.arange(size)
-    weights = (points[:, None] - points[None, :]) ** 2  # (L, L)
-    total = counts.sum(axis=(1, 2))
-    disagreement = (counts * weights).sum(axis=(1, 2)) * total
-    by_chance = np.einsum("ri,ij,rj->r", counts.sum(axis=2), weights.astype(float), counts.sum(axis=1))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(by_chance > 0, 1.0 - disagreement / by_chance, np.nan)
+def _moments(human: ArrayLike, machine: ArrayLike) -> weighted.Moments:
+    first, second = np.asarray(human, dtype=float), np.asarray(machine, dtype=float)
+    if first.shape != second.shape or first.ndim != 1:
+        raise InvalidInput(f"scores of shapes {first.shape} and {second.shape} can't be paired")
+    return weighted.moments(first, second, np.ones((1, len(first))))
 
 
 def _pair(human: ArrayLike, machine: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -127,13 +127,16 @@ class CriterionScore:
     """A student's view of one response on one criterion.
 
     `probabilities` are over the criterion's levels in ascending order and sum to 1; `expected` is
-    their mean score in points; `level` is `expected` rounded half up.
+    their mean score in points; `level` is `expected` rounded half up. `level_set` is the range of
+    levels around it that holds the human one with the version's stated coverage; empty where the
+    version doesn't say.
     """
 
     criterion_id: str
     level: int
     expected: float
     probabilities: tuple[float, ...]
+    level_set: tuple[int, ...] = ()
 
     def probability(self, criterion: Criterion) -> float:
         """The probability, 0 to 1, the student gives to its own level."""
@@ -152,6 +155,7 @@ class HumanScore:
     created_at: datetime
     reason: str = ""
     retracts_id: int | None = None
+    reason_kind: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,67 +1,60 @@
-"""Who did what and when, and whether that record is whole."""
+"""Who saw and did what and when, and whether that record is whole."""
 
 from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
 
 import pandas as pd
 import streamlit as st
 
+from pages.components.audit_words import ACTIONS, KINDS, OBJECTS
 from pages.components.frame import empty_state, heading, told_plainly
 from pages.components.session import current_actor, services
-from pages.components.words import in_utc
+from pages.components.words import counted, in_utc, told_apart
+from scoring.services.accounts import Person
 from scoring.services.actors import Actor
-from scoring.services.audit import AuditEntry
+from scoring.services.audit import EVERYTHING, SYSTEM, AuditEntry, AuditFilter
 
 PER_PAGE = 25
-KINDS = {
-    "": "Everything",
-    "session.": "Signing in and out",
-    "user.": "Accounts",
-    "section.": "Sections",
-    "upload.": "Uploads",
-    "response.": "Decisions on answers",
-    "scores.": "Downloads of scores",
-    "task.": "Tasks",
-    "itembank.": "Loading of item banks",
-    "version.": "Model versions",
-}
-ACTIONS = {
-    "itembank.load": "loaded an item bank",
-    "response.decide": "decided on an answer",
-    "response.undo": "took a decision back",
-    "scores.export": "downloaded scores",
-    "section.archive": "put a section away",
-    "section.create": "made a section",
-    "section.rename": "renamed a section",
-    "section.share": "shared a section",
-    "section.unarchive": "brought a section back",
-    "session.sign_in": "signed in",
-    "session.sign_out": "signed out",
-    "task.retire": "retired a task",
-    "task.unretire": "brought a task back",
-    "upload.cancel": "stopped scoring",
-    "upload.download_original": "downloaded an original file",
-    "upload.score_again": "had an upload scored again",
-    "upload.score_rest": "had the rest of an upload scored",
-    "upload.submit": "uploaded a file",
-    "user.activate": "reactivated an account",
-    "user.add": "added a person",
-    "user.change_password": "changed their password",
-    "user.deactivate": "deactivated an account",
-    "user.reset_password": "gave somebody a new password",
-    "user.set_role": "changed a role",
-    "user.set_up": "set Evenhand up",
-    "version.activate": "activated a model version",
-    "version.register": "took in a model version",
-}
-
-OBJECTS = {"student_version": "model version", "itembank": "item bank"}
+EVERYBODY, EVENHAND = "Everybody", "Evenhand itself"
 
 
 def who(actor_id: int | None, people: dict[int, str]) -> str:
     """The name as the account has it today; the log itself holds the number."""
     if actor_id is None:
-        return "Evenhand itself"
+        return EVENHAND
     return people.get(actor_id, f"account {actor_id}")
+
+
+def choose(people: list[Person]) -> AuditFilter:
+    """The filters, side by side."""
+    named = told_apart(people, lambda person: person.name, lambda person: person.email)
+    ids = {EVERYBODY: None, EVENHAND: SYSTEM} | {name: person.id for name, person in named.items()}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        kind = st.selectbox("Show", list(KINDS), format_func=KINDS.__getitem__, key="audit-kind", width=250)
+        person = st.selectbox("Who", list(ids), key="audit-person", width=250)
+        since = st.date_input("From", None, key="audit-since", width=150)
+        until = st.date_input("To", None, key="audit-until", width=150)
+        thing = st.selectbox(
+            "On", ["", *OBJECTS], format_func=lambda entry: OBJECTS.get(entry, "Anything").capitalize(),
+            key="audit-object", width=170,
+        )  # fmt: skip
+        number = st.text_input(
+            "Number", key="audit-number", max_chars=100, width=150,
+            help="An answer's number stands in the address while you review it, an upload's in that of its results.",
+        )  # fmt: skip
+    return AuditFilter(
+        action=kind,
+        person=ids[person],
+        object_type=thing,
+        object_id=number.strip(),
+        since=_midnight(since),
+        until=_midnight(until, 1),
+    )
+
+
+def _midnight(day: date | None, days_later: int = 0) -> datetime | None:
+    return None if day is None else datetime.combine(day, time(), UTC) + timedelta(days=days_later)
 
 
 def show_events(events: list[AuditEntry], people: dict[int, str]) -> None:
@@ -94,6 +87,17 @@ def _plain(value: object) -> str:
     return "none" if value is None else str(value)
 
 
+def offer_file(actor: Actor, only: AuditFilter, total: int) -> None:
+    """The events that match, as a file."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(counted(total, "event"), width="content")
+        st.download_button(
+            "Download these events (CSV)", lambda: services().audit.export(actor, only)[1],
+            file_name=f"audit log {datetime.now(UTC):%Y-%m-%d}.csv", mime="text/csv", icon=":material/download:",
+            on_click="ignore", help="With the seals, so that others can check the chain. The download is an event too.",
+        )  # fmt: skip
+
+
 def check_the_chain(actor: Actor) -> None:
     """Recompute every link and say plainly what came out."""
     st.subheader("Is the record whole?", anchor=False)
@@ -120,21 +124,24 @@ def check_the_chain(actor: Actor) -> None:
 
 with told_plainly():
     actor = current_actor()
-    heading("Audit log", "Who did what, newest first. It can be added to, never changed.")
-    people = {person.id: person.name for person in services().accounts.people(actor)}
+    heading("Audit log", "Who saw, scored, changed and downloaded what, newest first. It is added to, never changed.")
+    everyone = services().accounts.people(actor)
+    people = {person.id: person.name for person in everyone}
     st.caption(
         "The log holds numbers of accounts and objects, never names or students' texts. The names of staff shown here "
-        "are looked up now, from the accounts. All times are in UTC."
+        "are looked up now, from the accounts. A look at the same object counts once an hour. All times are in UTC."
     )
-    kind = st.selectbox("Show", list(KINDS), format_func=KINDS.__getitem__, key="audit-kind", width=320)
-    page_key = f"audit-page-{kind}"
+    only = choose(everyone)
+    page_key = "audit-page-" + ("" if only == EVERYTHING else repr(only))
     page = st.session_state.get(page_key, 1)
-    events, total = services().audit.events(actor, action=kind, limit=PER_PAGE, offset=(page - 1) * PER_PAGE)
+    events, total = services().audit.events(actor, only, limit=PER_PAGE, offset=(page - 1) * PER_PAGE)
     if events:
         show_events(events, people)
-        st.caption(f"{total:,} events")
+        offer_file(actor, only, total)
         if total > PER_PAGE:
             st.pagination(-(-total // PER_PAGE), key=page_key)
     else:
-        empty_state("history", "No such events yet", "Choose **Everything** above to see what there is.")
+        empty_state(
+            "history", "No such events yet", "Choose **Everything** above, or fewer filters, to see what there is."
+        )
     check_the_chain(actor)

@@ -29,6 +29,7 @@ class Key(StrEnum):
     REASON = "reason"
     REVIEW_ERROR = "review-error"
     RESULTS_PAGE = "results-page"
+    LOOKS = "looks"
 
 
 @st.cache_resource(show_spinner=False)

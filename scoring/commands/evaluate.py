@@ -1,4 +1,4 @@
-"""`python -m scoring evaluate`: a student against labelled responses; a report file and a table."""
+"""`python -m scoring evaluate`: a student against labelled responses; tables, a JSON report and an HTML report."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--student", type=Path, metavar="PATH", help="version folder; default EVENHAND_STUDENT")
     parser.add_argument(
         "--out", type=Path, default=Path("report.json"), metavar="PATH",
-        help="report file, or a folder to put report.json into",
+        help="report file, or a folder to put report.json into; the same report for people lies beside it as .html",
     )  # fmt: skip
     parser.add_argument(
         "--fold", choices=FOLDS, help="rows to measure on; default: val where the data has folds or trained the "
@@ -38,9 +38,12 @@ def run(args: argparse.Namespace) -> int:
 
     from scoring.inference.engine import Engine
     from scoring.itembank import read_item_bank
+    from scoring.student.checkpoint import read_manifest
     from scoring.training.config import TrainConfig
     from scoring.training.data import bank_hash, split_rows
     from scoring.training.evaluation import measure, predict
+    from scoring.training.report import render
+    from scoring.training.tables import console
 
     settings = read_settings()
     bank = read_item_bank(args.data)
@@ -50,7 +53,8 @@ def run(args: argparse.Namespace) -> int:
     skipped = [task_id for task_id in bank.tasks if task_id not in known]
     rows = [row for row in bank.responses if row.task_id in known and row.levels]
     card = _card(student)
-    trained_here = card.get("data", {}).get("sha256") == bank_hash(bank)
+    data_hash = bank_hash(bank)
+    trained_here = card.get("data", {}).get("sha256") == data_hash
     fold = args.fold or ("val" if trained_here or any(row.fold for row in rows) else "all")
     if fold != "all":
         shares = {**TrainConfig().to_json(), **card.get("training", {}).get("config", {})}
@@ -63,39 +67,28 @@ def run(args: argparse.Namespace) -> int:
         )
     with tqdm(total=len(rows), desc="evaluate", unit="response", file=sys.stderr) as bar:
         predicted = predict(engine, rows, on_progress=lambda done, _: bar.update(done - bar.n))
+    calibration = read_manifest(student).calibration
     report: dict[str, Any] = {
-        **measure(rows, predicted).to_json(),
         "student": engine.version_id,
+        "data": {"name": args.data.resolve().name, "sha256": data_hash},
         "fold": fold,
+        "date": datetime.now(UTC).date().isoformat(),
         "seen_in_training": trained_here and fold in ("train", "dev", "all"),
         "skipped_tasks": skipped,
+        "coverage_goal": calibration.coverage if calibration.criteria else None,
+        **measure(rows, predicted).to_json(),
     }
     out: Path = args.out if args.out.suffix == ".json" else args.out / "report.json"
+    page = out.with_suffix(".html")
     _write(out, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
-    print(table(report))
+    _write(page, render(report, bank.tasks))
+    print(console(report))
+    print(f"{out} and {page} hold the rest", file=sys.stderr)
     if skipped:
         print(f"left out, because the student was not trained on them: {', '.join(skipped)}", file=sys.stderr)
     if report["seen_in_training"]:
         print("these rows took part in training: this is not agreement on new answers", file=sys.stderr)
     return 0
-
-
-def table(report: Mapping[str, Any]) -> str:
-    """The report for a console; undefined values are dashes."""
-    lines = [f"{'task':24} {'criterion':24} {'n':>5} {'QWK':>6}  {'95% interval':15} {'exact':>6} {'SMD':>6}"]
-    for task in report["tasks"]:
-        for c in task["criteria"]:
-            interval = f"{_number(c['qwk_low'])} to {_number(c['qwk_high'])}"
-            lines.append(
-                f"{task['task_id']:24} {c['criterion_id']:24} {c['n']:5} {_number(c['qwk']):>6}  {interval:15} "
-                f"{_number(c['exact']):>6} {_number(c['smd']):>6}"
-            )
-    lines.append(
-        f"mean QWK over {len(report['tasks'])} tasks {_number(report['mean_qwk'])} "
-        f"({_number(report['mean_qwk_low'])} to {_number(report['mean_qwk_high'])}), "
-        f"Fisher mean {_number(report['fisher_qwk'])}, {report['n']} responses, student {report['student']}"
-    )
-    return "\n".join(lines)
 
 
 def _card(student: Path) -> dict[str, Any]:
@@ -116,7 +109,3 @@ def _write(path: Path, text: str) -> None:
         raise InvalidInput(f"{path}: can't be written ({error.strerror})") from None
     finally:
         partial.unlink(missing_ok=True)
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from scoring.domain import CriterionScore, Task, round_half_up
@@ -13,6 +14,7 @@ from scoring.errors import InvalidInput
 from scoring.inference.batching import run_batches
 from scoring.inference.hardware import choose_device, choose_precision
 from scoring.student import checkpoint
+from scoring.student.calibration import Calibration, CriterionCalibration, calibrated_softmax, level_set
 from scoring.student.encoder import MINILM, locate_encoder
 from scoring.student.model import Student, StudentOutput
 from scoring.student.text import clean_text
@@ -34,6 +36,16 @@ class ResponseScore:
     truncated: bool  # the text was longer than the student reads, and its end was ignored
 
 
+@dataclass(frozen=True)
+class Reading:
+    """All that a student computes from N texts to one task."""
+
+    log_probabilities: Mapping[str, np.ndarray]  # criterion id -> (N, L) over its levels, fp64
+    gate_weights: np.ndarray  # (N, layers, E)
+    vectors: np.ndarray  # (N, D) responses as the task pools them, before the MoE layers
+    truncated: np.ndarray  # (N,) bool
+
+
 class Engine:
     """A student version ready to score. Load it with `Engine.load`; not for use by two threads at once."""
 
@@ -44,14 +56,16 @@ class Engine:
         version_id: str,
         device: torch.device,
         precision: torch.dtype,
+        calibration: Calibration | None = None,
     ) -> None:
+        self._calibration = calibration or Calibration()
         self.version_id = version_id
         self.device = device
         self.precision = precision
-        self._student = student.merge_adapters().to(device).eval()
+        self.student = student.merge_adapters().to(device).eval()
         # Only the encoder is worth lowering: the rest is small and decides between levels.
-        self._student.encoder.to(precision)
-        self._tokenizer = tokenizer
+        self.student.encoder.to(precision)
+        self.tokenizer = tokenizer
 
     @classmethod
     def load(cls, student_dir: Path, *, encoder: str = MINILM, device: str = "auto", precision: str = "auto") -> Engine:
@@ -71,13 +85,13 @@ class Engine:
         chosen = choose_device(device)
         return cls(
             student, Tokenizer(files, manifest.config.max_tokens), manifest.version_id, chosen,
-            choose_precision(precision, chosen),
+            choose_precision(precision, chosen), manifest.calibration,
         )  # fmt: skip
 
     @property
     def tasks(self) -> Mapping[str, Mapping[str, tuple[int, ...]]]:
         """Task id -> criterion id -> score points this student can give."""
-        return self._student.config.tasks
+        return self.student.config.tasks
 
     def supports(self, task: Task) -> bool:
         """Whether this student was trained on a task with this id, these criteria and these levels."""
@@ -106,19 +120,18 @@ class Engine:
         Raises:
             InvalidInput: the student doesn't know the task; the message lists those it knows.
         """
-        if task_id not in self.tasks:
-            raise InvalidInput(f"task {task_id!r} is unknown to this student; it knows {', '.join(self.tasks)}")
+        self._require(task_id)
         if token_budget is not None and token_budget < 1:
             raise InvalidInput(f"token_budget: {token_budget} is not a positive number of tokens")
         positions: dict[str, list[int]] = {}
         for position, text in enumerate(texts):
             positions.setdefault(clean_text(text), []).append(position)
         unique = list(positions)
-        tokens = self._tokenizer(unique)
+        tokens = self.tokenizer(unique)
         scores: list[ResponseScore | None] = [None] * len(texts)
         done = 0
         for batch, output in run_batches(
-            self._student, tokens, [list(self.tasks).index(task_id)] * len(unique), pad_id=self._tokenizer.pad_id,
+            self.student, tokens, [self.task_index(task_id)] * len(unique), pad_id=self.tokenizer.pad_id,
             token_budget=token_budget or TOKEN_BUDGET[self.device.type], device=self.device,
         ):  # fmt: skip
             for row, score in zip(batch, self._read(task_id, output), strict=True):
@@ -130,22 +143,65 @@ class Engine:
                 on_progress(done, len(texts))
         return [score for score in scores if score is not None]
 
+    def read(self, task_id: str, texts: Sequence[str], *, token_budget: int | None = None) -> Reading:
+        """Everything the student computes from texts, for explanations; every text is computed as it is given.
+
+        Raises:
+            InvalidInput: the student doesn't know the task.
+        """
+        self._require(task_id)
+        tokens = self.tokenizer(texts)
+        config = self.student.config
+        log_probabilities = {c: np.zeros((len(texts), len(v))) for c, v in self.tasks[task_id].items()}
+        gates = np.zeros((len(texts), config.moe_layers, config.experts))
+        vectors = np.zeros((len(texts), config.width))
+        for batch, output in run_batches(
+            self.student, tokens, [self.task_index(task_id)] * len(texts), pad_id=self.tokenizer.pad_id,
+            token_budget=token_budget or TOKEN_BUDGET[self.device.type], device=self.device,
+        ):  # fmt: skip
+            for criterion_id, table in log_probabilities.items():
+                table[batch] = output.logits[task_id, criterion_id].double().log_softmax(-1).cpu().numpy()
+            gates[batch] = output.gate_weights.double().cpu().numpy()
+            vectors[batch] = output.vectors.double().cpu().numpy()
+        return Reading(log_probabilities, gates, vectors, np.array([row.truncated for row in tokens], dtype=bool))
+
+    def task_index(self, task_id: str) -> int:
+        """The position of a task in the model."""
+        return list(self.tasks).index(task_id)
+
+    def _require(self, task_id: str) -> None:
+        if task_id not in self.tasks:
+            raise InvalidInput(f"task {task_id!r} is unknown to this student; it knows {', '.join(self.tasks)}")
+
     def _read(
         self, task_id: str, output: StudentOutput
     ) -> list[tuple[tuple[CriterionScore, ...], tuple[tuple[float, ...], ...]]]:
         """Criterion scores and gate weights of a batch of one task, as plain numbers."""
         gates = output.gate_weights.float().tolist()
         per_criterion = [
-            [_criterion_score(criterion_id, values, row) for row in probabilities.tolist()]
+            criterion_scores(
+                criterion_id, values, output.logits[task_id, criterion_id].double().cpu().numpy(),
+                self._calibration.criteria.get((task_id, criterion_id)),
+            )
             for criterion_id, values in self.tasks[task_id].items()
-            for probabilities in [output.logits[task_id, criterion_id].double().softmax(-1)]
-        ]
+        ]  # fmt: skip
         return [
             (criteria, tuple(tuple(layer) for layer in gate))
             for criteria, gate in zip(zip(*per_criterion, strict=True), gates, strict=True)
         ]
 
 
-def _criterion_score(criterion_id: str, values: tuple[int, ...], probabilities: list[float]) -> CriterionScore:
-    expected = sum(value * probability for value, probability in zip(values, probabilities, strict=True))
-    return CriterionScore(criterion_id, round_half_up(expected), expected, tuple(probabilities))
+def criterion_scores(
+    criterion_id: str, values: tuple[int, ...], logits: np.ndarray, calibration: CriterionCalibration | None
+) -> list[CriterionScore]:
+    """Read (n, L) logits of one criterion as calibrated probabilities, expected level, level, and level set."""
+    probabilities = calibrated_softmax(logits, calibration.temperature if calibration else 1.0)
+    scores = []
+    for row in probabilities:
+        expected = float(row @ np.asarray(values, dtype=float))
+        level = round_half_up(expected)
+        held = level_set(row, level - values[0], calibration.threshold) if calibration else ()
+        scores.append(
+            CriterionScore(criterion_id, level, expected, tuple(row.tolist()), tuple(values[at] for at in held))
+        )
+    return scores

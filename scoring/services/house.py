@@ -12,9 +12,12 @@ from db.schema import migrate
 from scoring.errors import InvalidInput, ModelUnavailable
 from scoring.services.accounts import Accounts
 from scoring.services.audit import Audit
+from scoring.services.feedback import Feedback
 from scoring.services.health import Health
 from scoring.services.jobs import Jobs
+from scoring.services.looks import Looks
 from scoring.services.review import Review
+from scoring.services.rules import Rules
 from scoring.services.scores import Scores
 from scoring.services.sections import Sections
 from scoring.services.tasks import Tasks, load_item_bank
@@ -39,6 +42,9 @@ class Services:
     scores: Scores
     review: Review
     versions: Versions
+    feedback: Feedback
+    rules: Rules
+    looks: Looks
     audit: Audit
     health: Health
 
@@ -64,6 +70,9 @@ def open_services(settings: Settings) -> Services:
         scores=Scores(database),
         review=Review(database),
         versions=Versions(database),
+        feedback=Feedback(database),
+        rules=Rules(database),
+        looks=Looks(database),
         audit=Audit(database),
         health=Health(database, settings.worker_log),
     )

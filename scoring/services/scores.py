@@ -15,6 +15,7 @@ from scoring.domain import CriterionScore, HumanScore, Task, final_score
 from scoring.intake.exporting import write_csv
 from scoring.services.actors import Actor, require
 from scoring.services.audit import record
+from scoring.services.feedback import WHOLE_ANSWER, newest_comments, own_templates
 from scoring.services.tasks import task_of
 from scoring.services.uploads import require_upload
 
@@ -37,6 +38,23 @@ class ScoreTable:
     def reviewed(self) -> int:
         """How many responses a person has decided on every criterion."""
         return int(self.frame["reviewed"].sum())
+
+
+@dataclass(frozen=True)
+class Told:
+    """What learners are told: comments by response and criterion, templates by criterion and level."""
+
+    comments: Mapping[int, Mapping[str, str]]
+    templates: Mapping[tuple[str, int], str]
+
+    def on(self, row: Mapping[str, Any], criterion_id: str) -> str:
+        """The comment of one cell of the export; empty while no person has decided on the answer."""
+        if not row["reviewed"]:
+            return ""
+        comment = self.comments.get(row["response_id"], {}).get(criterion_id, "")
+        if comment or criterion_id == WHOLE_ANSWER:
+            return comment
+        return self.templates.get((criterion_id, row[criterion_id]), "")
 
 
 class Scores:
@@ -64,13 +82,19 @@ class Scores:
         return ScoreTable(task, figure, _with_scores(frame, machine, human, task))
 
     def export(self, actor: Actor, upload_id: str) -> tuple[str, bytes]:
-        """The table as CSV: file name and bytes. Formula cells are neutralised; the export is on record."""
+        """The table as CSV: file name and bytes. Formula cells are neutralised; the export is on record.
+
+        Answers that a person has decided carry what learners are told: the comment that was written on
+        them, else the exporter's own template for the level that stands. Drafts of the rubric stay out.
+        """
         with self._database.write() as session:
             user = require(session, actor)
             upload = require_upload(session, user, upload_id)
             section = session.get(Section, upload.section_id)
             assert section is not None
             stem, title = upload.file_name.rsplit(".", 1)[0], section.name
+            version = session.get_one(TaskVersion, upload.task_version_id)
+            told = Told(newest_comments(session, upload_id=upload_id), own_templates(session, user.id, version.task_id))
             record(session, user.id, "scores.export", "upload", upload_id)
         table = self.table(actor, upload_id)
         headers = ["Row", "Student", "Name", "Attempt", "Answer"]
@@ -79,9 +103,10 @@ class Scores:
                 criterion.name,
                 f"{criterion.name}: given by",
                 f"{criterion.name}: model's probability",
+                f"{criterion.name}: comment",
             ]
-        headers += ["Total", "Highest total", "Reviewed by a person", "Signs"]
-        return f"{stem} - {title} - scores.csv", write_csv(headers, map(_export_row(table.task), _records(table)))
+        headers += ["Total", "Highest total", "Reviewed by a person", "Signs", "Comment"]
+        return f"{stem} - {title} - scores.csv", write_csv(headers, map(_export_row(table.task, told), _records(table)))
 
 
 def _with_scores(
@@ -119,7 +144,7 @@ def _records(table: ScoreTable) -> list[dict[str, Any]]:
     return [dict(zip(names, values, strict=True)) for values in plain.itertuples(index=False, name=None)]
 
 
-def _export_row(task: Task) -> Callable[[dict[str, Any]], list[str]]:
+def _export_row(task: Task, told: Told) -> Callable[[dict[str, Any]], list[str]]:
     def cells(row: dict[str, Any]) -> list[str]:
         values: list[Any] = [row["row"], row["learner"], row["name"], row["attempt"], row["text"]]
         for criterion in task.criteria:
@@ -129,8 +154,10 @@ def _export_row(task: Task) -> Callable[[dict[str, Any]], list[str]]:
                 row[criterion.id],
                 {"machine": "model (unreviewed)", "none": ""}.get(source, "a person"),
                 None if probability is None else f"{probability:.2f}",
+                told.on(row, criterion.id),
             ]
         values += [row["total"], task.highest, "yes" if row["reviewed"] else "no", row["flags"]]
+        values.append(told.on(row, WHOLE_ANSWER))
         return ["" if value is None else str(value) for value in values]
 
     return cells

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from scoring.domain import content_hash
 from scoring.errors import InvalidInput, ModelUnavailable
+from scoring.student.calibration import Calibration
 from scoring.student.config import StudentConfig
 from scoring.student.encoder import EncoderFiles, load_encoder
 from scoring.student.lora import AdaptedLinear
@@ -41,11 +42,12 @@ class Manifest:
     version_id: str  # first 12 hex digits of the content's hash
     weights_sha256: str
     config: StudentConfig
+    calibration: Calibration
 
 
 def save(
-    student: Student, folder: Path, *, storage: str = "fp32", documents: Mapping[str, str] | None = None,
-    replace: bool = False,
+    student: Student, folder: Path, *, storage: str = "fp32", calibration: Calibration | None = None,
+    documents: Mapping[str, str] | None = None, replace: bool = False,
 ) -> str:  # fmt: skip
     """Write a version folder and return its version id.
 
@@ -53,6 +55,7 @@ def save(
         student: with its adapters unmerged.
         folder: where the version is to be; its parent is made when missing.
         storage: "fp32", or "bf16" for half the size with weights rounded to 8 bits of mantissa.
+        calibration: how its logits are read; without one they are read as they are.
         documents: further text files, name -> content (model card, training log).
         replace: put it in the place of an older student in the same folder.
 
@@ -75,6 +78,8 @@ def save(
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
         "student": student.config.to_json(),
     }
+    if calibration is not None:
+        manifest["calibration"] = calibration.to_json()
     manifest["version_id"] = content_hash(manifest)[:12]
     files = {WEIGHTS: weights, CONFIG: (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()}
     files |= {name: text.encode() for name, text in (documents or {}).items()}
@@ -143,6 +148,7 @@ def read_manifest(folder: Path) -> Manifest:
             version_id=str(values["version_id"]),
             weights_sha256=str(values["weights_sha256"]),
             config=StudentConfig.from_json(values["student"]),
+            calibration=Calibration.from_json(values["calibration"]) if "calibration" in values else Calibration(),
         )
     except OSError:
         raise ModelUnavailable(

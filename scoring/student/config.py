@@ -27,7 +27,7 @@ class StudentConfig:
     width: int  # D, width of the encoder's hidden states
     tasks: Shape = field(hash=False)
     experts: int = 4  # E, experts in each MoE layer
-    moe_layers: int = 2  # gated MoE layers
+    moe_layers: int = 2  # gated MoE layers; 0 leaves them out
     expert_hidden: int = 256  # hidden units of one expert
     gate_hidden: int = 128  # hidden units of a gate
     task_width: int = 64  # width of the task embedding
@@ -35,10 +35,14 @@ class StudentConfig:
     top_k: int | None = None  # experts used per response; None uses all, weighted
     dropout: float = 0.1  # share of units dropped in experts and before heads, 0 to <1
     head: str = "softmax"  # "softmax", or "cumulative" (rank-consistent thresholds)
+    text_informed: bool = True  # the task embedding also reads prompt, rubric and reference answers
     max_tokens: int = 512  # longer responses are cut to this many tokens
     lora_rank: int = 16  # rank of the encoder's low-rank deltas; 0 leaves the encoder frozen
     lora_alpha: float = 32.0  # the delta is scaled by alpha / rank
     lora_modules: tuple[str, ...] = ("query", "key", "value", "dense")  # last names of adapted layers
+    task_lora_rank: int = 0  # rank of each task's own deltas, besides the shared ones; 0 has none
+    task_lora_alpha: float = 16.0  # likewise scaled by alpha / rank
+    task_lora_modules: tuple[str, ...] = ("query", "value")  # last names of layers with a delta per task
 
     def __post_init__(self) -> None:
         tasks = {
@@ -46,11 +50,13 @@ class StudentConfig:
             for task, criteria in self.tasks.items()
         }
         object.__setattr__(self, "tasks", tasks)
-        object.__setattr__(self, "lora_modules", tuple(self.lora_modules))
-        for name in ("width", "experts", "moe_layers", "expert_hidden", "gate_hidden", "task_width"):
+        for name in ("lora_modules", "task_lora_modules"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        for name in ("width", "experts", "expert_hidden", "gate_hidden", "task_width"):
             _at_least(name, getattr(self, name), 1)
         _at_least("max_tokens", self.max_tokens, 8)
-        _at_least("lora_rank", self.lora_rank, 0)
+        for name in ("lora_rank", "task_lora_rank", "moe_layers"):
+            _at_least(name, getattr(self, name), 0)
         _at_least("pooling_heads", self.pooling_heads, 1)
         if self.width % self.pooling_heads:
             raise InvalidInput(f"pooling_heads: {self.pooling_heads} does not divide width {self.width}")
@@ -60,8 +66,9 @@ class StudentConfig:
             raise InvalidInput(f"dropout: {self.dropout} is not in [0, 1)")
         if self.head not in HEAD_KINDS:
             raise InvalidInput(f"head: {self.head!r} is not one of {list(HEAD_KINDS)}")
-        if self.lora_rank and not self.lora_modules:
-            raise InvalidInput("lora_modules: name at least one layer, or set lora_rank to 0")
+        for which in ("", "task_"):
+            if getattr(self, f"{which}lora_rank") and not getattr(self, f"{which}lora_modules"):
+                raise InvalidInput(f"{which}lora_modules: name at least one layer, or set {which}lora_rank to 0")
         if not tasks:
             raise InvalidInput("tasks: a student needs at least one task")
         for task, criteria in tasks.items():
@@ -83,7 +90,8 @@ class StudentConfig:
         """Plain values for `config.json`; `from_json` gives an equal config back."""
         values = asdict(self)
         values["tasks"] = {t: {c: list(v) for c, v in criteria.items()} for t, criteria in self.tasks.items()}
-        values["lora_modules"] = list(self.lora_modules)
+        for name in ("lora_modules", "task_lora_modules"):
+            values[name] = list(values[name])
         return values
 
     @classmethod

@@ -1,13 +1,15 @@
 """Low-rank deltas on the encoder's linear layers (Hu et al. 2021, arXiv 2106.09685).
 
-A layer computes `base(x) + delta(x)`. The delta is its own module, so that a layer may later hold
-one delta per task and pick it by row; today one delta is shared by all tasks.
+A layer computes `base(x) + delta(x) + task_delta(x)`: one delta shared by all tasks, which is merged
+into the base for scoring, and one per task, which each row of a batch picks by its task (after
+Latif & Zhai 2024, arXiv 2412.21065). Both are optional.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -34,28 +36,71 @@ class LowRankDelta(nn.Module):
         return self.up @ self.down * self.scale
 
 
-class AdaptedLinear(nn.Module):
-    """A frozen linear layer with a trainable low-rank delta beside it."""
+class RowTasks:
+    """Which task each row of the batch in hand belongs to; the layers that need it share one."""
 
-    def __init__(self, base: nn.Linear, rank: int, alpha: float) -> None:
+    def __init__(self) -> None:
+        self.index: Tensor | None = None
+
+    @contextmanager
+    def of(self, task_index: Tensor) -> Iterator[None]:
+        """Within the block the encoder's rows belong to these tasks: (B,) indices."""
+        self.index = task_index
+        try:
+            yield
+        finally:
+            self.index = None
+
+
+class TaskDeltas(nn.Module):
+    """A low-rank delta per task; every row of a mixed batch goes through its own task's and no other."""
+
+    def __init__(self, tasks: int, width_in: int, width_out: int, rank: int, alpha: float, rows: RowTasks) -> None:
         super().__init__()
-        self.base = base.requires_grad_(False)
-        self.delta = LowRankDelta(base.in_features, base.out_features, rank, alpha)
+        self.scale = alpha / rank
+        self.down = nn.Parameter(torch.empty(tasks, rank, width_in))
+        self.up = nn.Parameter(torch.zeros(tasks, width_out, rank))
+        for down in self.down:
+            nn.init.kaiming_uniform_(down, a=math.sqrt(5))
+        self._rows = rows
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., in) -> (..., out)."""
-        adapted: Tensor = self.base(x) + self.delta(x)
-        return adapted
+        """(B, T, in) -> (B, T, out)."""
+        if self._rows.index is None:
+            raise RuntimeError("task deltas run inside a student only, which says which task each row is of")
+        down, up = self.down[self._rows.index], self.up[self._rows.index]  # (B, r, in), (B, out, r)
+        narrow = torch.bmm(x, down.to(x.dtype).transpose(1, 2))  # (B, T, r)
+        return torch.bmm(narrow, up.to(x.dtype).transpose(1, 2)) * self.scale
+
+
+class AdaptedLinear(nn.Module):
+    """A frozen linear layer with trainable low-rank deltas beside it."""
+
+    def __init__(self, base: nn.Linear) -> None:
+        super().__init__()
+        self.base = base.requires_grad_(False)
+        self.delta: LowRankDelta | None = None
+        self.task_delta: TaskDeltas | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., in) -> (..., out); (B, T, in) where there is a delta per task."""
+        out: Tensor = self.base(x)
+        for delta in (self.delta, self.task_delta):
+            if delta is not None:
+                out = out + delta(x)
+        return out
 
     @torch.no_grad()
-    def merged(self) -> nn.Linear:
-        """The base layer with the delta added into its weight, in place."""
-        self.base.weight += self.delta.as_weight().to(self.base.weight.dtype)
-        return self.base
+    def merge(self) -> nn.Module:
+        """Add the shared delta into the base weight; what is left of the layer without it."""
+        if self.delta is not None:
+            self.base.weight += self.delta.as_weight().to(self.base.weight.dtype)
+            self.delta = None
+        return self.base if self.task_delta is None else self
 
 
 def add_adapters(encoder: nn.Module, names: Sequence[str], rank: int, alpha: float) -> int:
-    """Freeze an encoder and put a delta beside each linear layer whose last name is in `names`.
+    """Freeze an encoder and put a shared delta beside each linear layer whose last name is in `names`.
 
     Returns:
         How many layers were adapted; 0 when `rank` is 0.
@@ -66,20 +111,51 @@ def add_adapters(encoder: nn.Module, names: Sequence[str], rank: int, alpha: flo
     encoder.requires_grad_(False)
     if rank == 0:
         return 0
-    linears = {name: module for name, module in encoder.named_modules() if isinstance(module, nn.Linear)}
-    last_names = {name.rsplit(".", 1)[-1] for name in linears}
-    unknown = sorted(set(names) - last_names)
-    if unknown:
-        raise InvalidInput(f"lora_modules: the encoder has no layer {unknown[0]!r}; it has {sorted(last_names)}")
-    adapted = [name for name in linears if name.rsplit(".", 1)[-1] in names]
-    for name in adapted:
-        encoder.set_submodule(name, AdaptedLinear(linears[name], rank, alpha))
-    return len(adapted)
+    layers = _adapted(encoder, names, "lora_modules")
+    for layer in layers:
+        layer.delta = LowRankDelta(layer.base.in_features, layer.base.out_features, rank, alpha)
+    return len(layers)
+
+
+def add_task_adapters(encoder: nn.Module, names: Sequence[str], rank: int, alpha: float, tasks: int) -> RowTasks:
+    """Put a delta per task beside each linear layer whose last name is in `names`; none when `rank` is 0.
+
+    Returns:
+        What the layers are told by which task each row is of.
+
+    Raises:
+        InvalidInput: a name matches no linear layer.
+    """
+    rows = RowTasks()
+    if rank:
+        for layer in _adapted(encoder, names, "task_lora_modules"):
+            layer.task_delta = TaskDeltas(tasks, layer.base.in_features, layer.base.out_features, rank, alpha, rows)
+    return rows
 
 
 def merge_adapters(encoder: nn.Module) -> int:
-    """Replace every adapted layer by a plain one that computes the same; returns how many there were."""
+    """Merge every shared delta into its layer, which computes the same; returns how many layers there were."""
     adapted = [(name, module) for name, module in encoder.named_modules() if isinstance(module, AdaptedLinear)]
     for name, module in adapted:
-        encoder.set_submodule(name, module.merged())
+        encoder.set_submodule(name, module.merge())
     return len(adapted)
+
+
+def _adapted(encoder: nn.Module, names: Sequence[str], setting: str) -> list[AdaptedLinear]:
+    """The layers with these last names, wrapped where they aren't yet."""
+    layers = {
+        name: module
+        for name, module in encoder.named_modules()
+        if isinstance(module, nn.Linear | AdaptedLinear) and not name.endswith(".base")
+    }
+    last_names = {name.rsplit(".", 1)[-1] for name in layers}
+    unknown = sorted(set(names) - last_names)
+    if unknown:
+        raise InvalidInput(f"{setting}: the encoder has no layer {unknown[0]!r}; it has {sorted(last_names)}")
+    chosen = []
+    for name, module in layers.items():
+        if name.rsplit(".", 1)[-1] in names:
+            layer = module if isinstance(module, AdaptedLinear) else AdaptedLinear(module)
+            encoder.set_submodule(name, layer)
+            chosen.append(layer)
+    return chosen

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from scoring.student.config import StudentConfig
 from scoring.student.heads import build_head
-from scoring.student.lora import add_adapters, merge_adapters
+from scoring.student.lora import add_adapters, add_task_adapters, merge_adapters
 from scoring.student.moe import MoELayer
 from scoring.student.pooling import TaskEmbedding, TaskPooling
 
@@ -20,6 +20,7 @@ class StudentOutput(NamedTuple):
 
     logits: Mapping[tuple[str, str], Tensor]  # (task id, criterion id) -> (n of the task, L)
     rows: Mapping[str, Tensor]  # task id -> (n of the task,) positions in the batch, ascending
+    vectors: Tensor  # (B, D) responses as the task pools them, before the MoE layers
     gate_weights: Tensor  # (B, layers, E)
     balance_loss: Tensor  # scalar, mean over layers, 1 when experts are used alike
     z_loss: Tensor  # scalar, mean over layers
@@ -33,7 +34,10 @@ class Student(nn.Module):
         self.config = config
         self.encoder = encoder
         add_adapters(encoder, config.lora_modules, config.lora_rank, config.lora_alpha)
-        self.task_embedding = TaskEmbedding(len(config.tasks), config.task_width, config.width)
+        self._rows = add_task_adapters(
+            encoder, config.task_lora_modules, config.task_lora_rank, config.task_lora_alpha, len(config.tasks)
+        )
+        self.task_embedding = TaskEmbedding(len(config.tasks), config.task_width, config.width, config.text_informed)
         self.pooling = TaskPooling(config.width, config.task_width, config.pooling_heads)
         self.moe = nn.ModuleList(
             MoELayer(
@@ -60,9 +64,11 @@ class Student(nn.Module):
             attention_mask: (B, T), 1 for tokens and 0 for padding.
             task_index: (B,) each response's task as its position in `config.tasks`.
         """
-        states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state  # (B, T, D)
+        with self._rows.of(task_index):
+            states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state  # (B, T, D)
         task = self.task_embedding(task_index)  # (B, W)
-        hidden = self.pooling(states.to(task.dtype), attention_mask, task)  # (B, D)
+        vectors = self.pooling(states.to(task.dtype), attention_mask, task)  # (B, D)
+        hidden = vectors
         layers = []
         for layer in self.moe:
             layers.append(layer(hidden, task))
@@ -81,9 +87,14 @@ class Student(nn.Module):
         return StudentOutput(
             logits=logits,
             rows=rows,
-            gate_weights=torch.stack([layer.weights for layer in layers], dim=1),  # (B, layers, E)
-            balance_loss=torch.stack([layer.balance_loss for layer in layers]).mean(),
-            z_loss=torch.stack([layer.z_loss for layer in layers]).mean(),
+            vectors=vectors,
+            gate_weights=(
+                torch.stack([layer.weights for layer in layers], dim=1)  # (B, layers, E)
+                if layers
+                else hidden.new_zeros(len(hidden), 0, self.config.experts)
+            ),
+            balance_loss=_mean(hidden, [layer.balance_loss for layer in layers]),
+            z_loss=_mean(hidden, [layer.z_loss for layer in layers]),
         )
 
     def own_state(self) -> dict[str, Tensor]:
@@ -91,10 +102,14 @@ class Student(nn.Module):
         return {
             name: tensor
             for name, tensor in self.state_dict().items()
-            if not name.startswith("encoder.") or ".delta." in name
+            if not name.startswith("encoder.") or ".delta." in name or ".task_delta." in name
         }
 
     def merge_adapters(self) -> Student:
-        """Add the low-rank deltas into the encoder's weights, for scoring. It can't be trained or saved after."""
+        """Add the shared deltas into the encoder's weights, for scoring. It can't be trained or saved after."""
         merge_adapters(self.encoder)
         return self
+
+
+def _mean(like: Tensor, losses: list[Tensor]) -> Tensor:
+    return torch.stack(losses).mean() if losses else like.new_zeros(())

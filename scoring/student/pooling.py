@@ -15,16 +15,18 @@ class TaskEmbedding(nn.Module):
 
     views: Tensor
 
-    def __init__(self, tasks: int, task_width: int, width: int) -> None:
+    def __init__(self, tasks: int, task_width: int, width: int, text_informed: bool = True) -> None:
         super().__init__()
         self.learned = nn.Embedding(tasks, task_width)
-        self.project = nn.Linear(width, task_width, bias=False)
+        self.project = nn.Linear(width, task_width, bias=False) if text_informed else None
         self.register_buffer("views", torch.zeros(tasks, width))  # (tasks, D), unit length
         nn.init.normal_(self.learned.weight, std=0.1)
 
     def forward(self, task_index: Tensor) -> Tensor:
         """(B,) indices -> (B, W)."""
         learned: Tensor = self.learned(task_index)
+        if self.project is None:
+            return learned
         described: Tensor = self.project(self.views[task_index])
         return learned + described
 

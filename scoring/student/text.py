@@ -17,6 +17,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _PARAGRAPH_MARK = re.compile(r"\^p(?![a-z])")
 _QUOTES = re.compile(r"(?:''|``|\")+")
 _SPACE = re.compile(r"\s+")
+_JOINER = "\u2060"
 
 
 def clean_text(text: str) -> str:
@@ -35,6 +36,20 @@ def clean_text(text: str) -> str:
     text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
     text = _PARAGRAPH_MARK.sub(" ", _CONTROL.sub(" ", text))
     return _SPACE.sub(" ", _QUOTES.sub('"', text)).strip()
+
+
+def aligned_view(text: str) -> str:
+    r"""What `clean_text` makes of a text, without moving a character.
+
+    White space stands where `clean_text` puts a space, and U+2060 (word joiner) where it leaves a
+    character out, so that offsets into the view are offsets into the original.
+
+    >>> aligned_view("a^p &lt;b")
+    'a   <\u2060\u2060\u2060b'
+    """
+    text = _ENTITY.sub(lambda match: (html.unescape(match[0])[:1] or " ").ljust(len(match[0]), _JOINER), text)
+    text = _INVISIBLE.sub(_JOINER, text)
+    return _PARAGRAPH_MARK.sub("  ", _CONTROL.sub(" ", text))
 
 
 def describe_task(task: Task) -> list[str]:

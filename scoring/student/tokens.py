@@ -49,6 +49,13 @@ class Tokenizer:
         rows = self._fast(cleaned, truncation=False, padding=False, verbose=False)["input_ids"]
         return [self._cut(row) for row in rows]
 
+    def with_offsets(self, text: str) -> tuple[Tokens, list[tuple[int, int]]]:
+        """One text's tokens, and where each stands in the cleaned text; (0, 0) for special tokens."""
+        encoded = self._fast(clean_text(text), truncation=False, return_offsets_mapping=True, verbose=False)
+        offsets = [(int(start), int(end)) for start, end in encoded["offset_mapping"]]
+        tokens = self._cut(encoded["input_ids"])
+        return tokens, [*offsets[: len(tokens) - 1], offsets[-1]]
+
     def _cut(self, row: list[int]) -> Tokens:
         if len(row) <= self.max_tokens:
             return Tokens(tuple(row), truncated=False)

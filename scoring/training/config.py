@@ -35,6 +35,8 @@ class TrainConfig:
     balance_weight: float = 0.01  # weight of the balance loss
     z_weight: float = 0.001  # weight of the gate's z-loss
     expected_weight: float = 1.0  # weight of the squared error of the expected score, in units of the level range
+    distil_weight: float = 0.5  # the teacher's share against the human's level; without targets it does nothing
+    temperature: float = 2.0  # softens teacher and student alike in the distillation loss
     dev_share: float = 0.15  # share of training rows held out for stopping, where no fold says so
     val_share: float = 0.15  # share of all rows held out for the report, where no fold says so
     precision: str = "auto"  # "auto", "fp32" or "bf16" (autocast)
@@ -47,7 +49,7 @@ class TrainConfig:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < lowest:
                 raise InvalidInput(f"{name}: {value!r} is not a whole number of at least {lowest}")
-        for name in ("lr_lora", "lr_new", "clip"):
+        for name in ("lr_lora", "lr_new", "clip", "temperature"):
             if not getattr(self, name) > 0:
                 raise InvalidInput(f"{name}: {getattr(self, name)!r} is not above 0")
         for name in ("weight_decay", "balance_weight", "z_weight", "expected_weight"):
@@ -56,6 +58,8 @@ class TrainConfig:
         for name in ("warmup", "average", "dev_share", "val_share"):
             if not 0 <= getattr(self, name) < 1:
                 raise InvalidInput(f"{name}: {getattr(self, name)!r} is not in [0, 1)")
+        if not 0 <= self.distil_weight <= 1:
+            raise InvalidInput(f"distil_weight: {self.distil_weight!r} is not in [0, 1]")
         if self.precision not in ("auto", "fp32", "bf16"):
             raise InvalidInput(f"precision: {self.precision!r} is not auto, fp32 or bf16")
         if self.storage not in STORAGE:

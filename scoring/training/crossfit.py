@@ -83,9 +83,7 @@ def cross_fit(
     return whole
 
 
-def _opinions(
-    teacher: Any, tasks: Mapping[str, Task], rows: Sequence[LabelledResponse], fold: int
-) -> list[Opinion]:
+def _opinions(teacher: Any, tasks: Mapping[str, Task], rows: Sequence[LabelledResponse], fold: int) -> list[Opinion]:
     opinions = []
     for task_id in tasks:
         of_task = [row for row in rows if row.task_id == task_id]

@@ -23,11 +23,13 @@ from scoring.student.task_views import encode_task_views
 from scoring.student.tokens import LENGTH_STEP, Tokenizer, Tokens, pad
 from scoring.training.config import TrainConfig
 from scoring.training.data import Splits
-from scoring.training.evaluation import mean_dev_kappa
+from scoring.training.development import Look, look, plain
 from scoring.training.losses import UNLABELLED, LossParts, student_loss
+from scoring.training.resume import Checkpoints, pack_optimizer, unpack_optimizer
+from scoring.training.targets import Targets, require_complete
 
-EVALUATION_BUDGET = 8192
-"""Tokens per batch when the dev rows are scored between epochs."""
+CHECKPOINT_EVERY_S = 60.0
+"""Seconds of work that a kill may cost."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,10 @@ class Trained:
     """The best student of a run, in fp32 on the CPU, and how it came about."""
 
     student: Student
+    tokenizer: Tokenizer
     best_epoch: int
     best_dev_qwk: float
-    seconds: float
+    seconds: float  # of all sittings together
     history: list[dict[str, Any]]
 
 
@@ -82,7 +85,8 @@ def build_student(tasks: Mapping[str, Task], files: EncoderFiles, config: TrainC
 
 def train(
     tasks: Mapping[str, Task], splits: Splits, files: EncoderFiles, config: TrainConfig, *,
-    device: str = "auto", on_epoch: Callable[[dict[str, Any]], None] | None = None, progress: bool = True,
+    targets: Targets | None = None, checkpoints: Checkpoints | None = None, device: str = "auto",
+    on_epoch: Callable[[dict[str, Any]], None] | None = None, progress: bool = True,
 ) -> Trained:  # fmt: skip
     """Train one student on `splits.train`, stopping and selecting by mean QWK on `splits.dev`.
 
@@ -93,63 +97,208 @@ def train(
         splits: labelled rows; `splits.val` isn't looked at.
         files: the encoder.
         config: hyper-parameters.
+        targets: a teacher's out-of-fold opinions on the training rows, to learn from besides people.
+        checkpoints: where the state is kept now and then; a state found there is taken up, with the
+            same result as a run that was never stopped.
         device: "auto", "cpu" or "cuda".
-        on_epoch: called with one JSON-able record after each epoch.
+        on_epoch: called with one JSON-able record after each epoch, those of earlier sittings too.
         progress: show a bar with the time left on standard error.
+
+    Raises:
+        InvalidInput: the targets leave out a labelled training row.
     """
-    started = time.monotonic()
-    chosen = choose_device(device)
-    dtype = choose_precision(config.precision, chosen)
-    autocast = dtype if dtype is torch.bfloat16 else None
-    student, tokenizer = build_student(tasks, files, config)
-    student.to(chosen)
-    rows, dev = (_tokenized(part, student.config, tokenizer) for part in (splits.train, splits.dev))
-    steps = config.epochs * -(-len(rows) // config.batch_size)
-    optimizer, schedule = _optimizer(student, config, steps)
-    average = WeightAverage(student, config.average)
-    generator = random.Random(config.seed)
-    best_state = average.state()
-    best_epoch, best_dev = 0, float("-inf")
-    history: list[dict[str, Any]] = []
-    with tqdm(total=steps, desc="train", unit="step", file=sys.stderr, disable=not progress) as bar:
-        for epoch in range(1, config.epochs + 1):
-            student.train()
-            sums: dict[str, float] = {}
-            batches = list(epoch_batches(rows, config.batch_size, generator))
-            for batch in batches:
-                parts = _step(student, rows, batch, tokenizer.pad_id, chosen, autocast, config)
-                optimizer.zero_grad(set_to_none=True)
-                torch.autograd.backward(parts.total)
-                torch.nn.utils.clip_grad_norm_(student.parameters(), config.clip)
-                optimizer.step()
-                schedule.step()
-                average.update()
-                for name, value in parts._asdict().items():
-                    sums[name] = sums.get(name, 0.0) + value.item() / len(batches)
+    run = _Run(tasks, splits, files, config, targets, device)
+    if checkpoints is not None:
+        run.resume(checkpoints.load())
+    for record in run.history if on_epoch else ():
+        on_epoch(record)  # type: ignore[misc]
+    with tqdm(
+        total=run.total_steps, initial=run.step, desc="train", unit="step", file=sys.stderr, disable=not progress
+    ) as bar:
+        while not run.finished:
+            saved = time.monotonic()
+            for _ in run.epoch():
                 bar.update()
-            with average:
-                dev_qwk = mean_dev_kappa(
-                    student.eval(), dev.tokens, dev.task_index, dev.source, pad_id=tokenizer.pad_id,
-                    token_budget=EVALUATION_BUDGET, device=chosen, autocast=autocast,
-                )  # fmt: skip
-            better = not len(dev) or dev_qwk > best_dev
-            if better:
-                best_state, best_epoch, best_dev = average.state(), epoch, dev_qwk
-            record = {
-                "epoch": epoch,
-                **{f"loss_{name}": round(value, 5) for name, value in sums.items()},
-                "dev_qwk": None if dev_qwk != dev_qwk else round(dev_qwk, 5),
-                "learning_rate": schedule.get_last_lr()[-1],
-                "seconds": round(time.monotonic() - started, 1),
-            }
-            history.append(record)
+                if checkpoints is not None and time.monotonic() - saved > CHECKPOINT_EVERY_S:
+                    checkpoints.save(*run.state())
+                    saved = time.monotonic()
+            record = run.close_epoch()
             if on_epoch:
                 on_epoch(record)
-            bar.set_postfix(epoch=epoch, loss=f"{sums['total']:.3f}", dev_qwk=f"{dev_qwk:.3f}")
-            if epoch - best_epoch >= config.patience:
-                break
-    student.load_state_dict(best_state, strict=False)
-    return Trained(student.cpu().eval(), best_epoch, best_dev, time.monotonic() - started, history)
+            bar.set_postfix(epoch=record["epoch"], loss=record["loss_total"], dev_qwk=record["dev_qwk"])
+            if checkpoints is not None:
+                checkpoints.save(*run.state())
+    return run.result()
+
+
+def dev_look(trained: Trained, rows: list[LabelledResponse], config: TrainConfig, *, device: str = "auto") -> Look:
+    """What a finished student says about labelled rows, in the number format it was trained in."""
+    chosen = choose_device(device)
+    dtype = choose_precision(config.precision, chosen)
+    found = _tokenized(rows, trained.student.config, trained.tokenizer)
+    looked = look(
+        trained.student.to(chosen).eval(), found.tokens, found.task_index, rows, pad_id=trained.tokenizer.pad_id,
+        device=chosen, autocast=dtype if dtype is torch.bfloat16 else None,
+    )  # fmt: skip
+    trained.student.cpu()
+    return looked
+
+
+class _Run:
+    """A training in progress. Its state is what `state` gives; all else follows from the arguments."""
+
+    def __init__(
+        self, tasks: Mapping[str, Task], splits: Splits, files: EncoderFiles, config: TrainConfig,
+        targets: Targets | None, device: str,
+    ) -> None:  # fmt: skip
+        self._started = time.monotonic()
+        self._config = config
+        self._device = choose_device(device)
+        dtype = choose_precision(config.precision, self._device)
+        self._autocast = dtype if dtype is torch.bfloat16 else None
+        self._student, self._tokenizer = build_student(tasks, files, config)
+        self._student.to(self._device)
+        self._rows, self._dev = (
+            _tokenized(part, self._student.config, self._tokenizer) for part in (splits.train, splits.dev)
+        )
+        self._targets = targets if config.distil_weight else None
+        if self._targets is not None:
+            wanted = [(row.task_id, row.response_id, criterion) for row in splits.train for criterion in row.levels]
+            require_complete(self._targets, wanted)
+        self._steps_per_epoch = -(-len(self._rows) // config.batch_size)
+        self.total_steps = config.epochs * self._steps_per_epoch
+        self._optimizer, self._schedule = _optimizer(self._student, config, self.total_steps)
+        self._average = WeightAverage(self._student, config.average)
+        self._best = self._average.state()
+        self._best_epoch, self._best_dev = 0, float("-inf")
+        self._sums: dict[str, float] = {}
+        self._earlier_seconds = 0.0
+        self.step = 0
+        self.history: list[dict[str, Any]] = []
+        torch.manual_seed(config.seed)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done, or patience has run out."""
+        done = len(self.history)
+        return done >= self._config.epochs or done - self._best_epoch >= self._config.patience
+
+    def epoch(self) -> Iterator[None]:
+        """The rest of the current epoch, one step at a time."""
+        # The order of an epoch follows from its number, so that it need not be kept.
+        generator = random.Random(f"{self._config.seed} {len(self.history)}")
+        batches = list(epoch_batches(self._rows, self._config.batch_size, generator))
+        self._student.train()
+        for batch in batches[self.step - len(self.history) * self._steps_per_epoch :]:
+            parts = self._forward(batch)
+            self._optimizer.zero_grad(set_to_none=True)
+            torch.autograd.backward(parts.total)
+            torch.nn.utils.clip_grad_norm_(self._student.parameters(), self._config.clip)
+            self._optimizer.step()
+            self._schedule.step()
+            self._average.update()
+            self.step += 1
+            for name, value in parts._asdict().items():
+                self._sums[name] = self._sums.get(name, 0.0) + value.item() / self._steps_per_epoch
+            yield
+
+    def close_epoch(self) -> dict[str, Any]:
+        """Measure on dev, keep the best weights, and write down the epoch."""
+        with self._average:
+            found = look(
+                self._student.eval(), self._dev.tokens, self._dev.task_index, self._dev.source,
+                pad_id=self._tokenizer.pad_id, device=self._device, autocast=self._autocast,
+            )  # fmt: skip
+        epoch = len(self.history) + 1
+        if not len(self._dev) or found.mean_qwk > self._best_dev:
+            self._best, self._best_epoch, self._best_dev = self._average.state(), epoch, found.mean_qwk
+        record = {
+            "epoch": epoch,
+            **{f"loss_{name}": round(value, 5) for name, value in self._sums.items()},
+            "dev_qwk": plain(found.mean_qwk),
+            "dev_qwk_by_task": {task: plain(kappa) for task, kappa in found.qwk.items()},
+            "expert_use_by_task": found.expert_use,
+            "learning_rate": self._schedule.get_last_lr()[-1],
+            "seconds": round(self._seconds(), 1),
+        }
+        self.history.append(record)
+        self._sums = {}
+        return record
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """All that a later sitting needs."""
+        live = {name: p.detach() for name, p in self._student.named_parameters() if p.requires_grad}
+        tensors = {
+            **{f"live.{name}": tensor for name, tensor in live.items()},
+            **{f"mean.{name}": tensor for name, tensor in self._average.state().items()},
+            **{f"best.{name}": tensor for name, tensor in self._best.items()},
+            **pack_optimizer(self._optimizer),
+            "random": torch.get_rng_state(),
+        }
+        if self._device.type == "cuda":
+            tensors["random_cuda"] = torch.cuda.get_rng_state(self._device)
+        values = {
+            "step": self.step,
+            "best_epoch": self._best_epoch,
+            "best_dev": plain(self._best_dev, digits=None),
+            "sums": self._sums,
+            "history": self.history,
+            "seconds": self._seconds(),
+        }
+        return tensors, values
+
+    def resume(self, state: tuple[dict[str, Tensor], dict[str, Any]] | None) -> None:
+        """Take up a state; None begins anew."""
+        if state is None:
+            return
+        tensors, values = state
+
+        def part(prefix: str) -> dict[str, Tensor]:
+            return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+
+        self._student.load_state_dict(part("live."), strict=False)
+        self._average.restore(part("mean."), values["step"])
+        self._best = part("best.")
+        unpack_optimizer(self._optimizer, tensors)
+        self.step, self._sums, self.history = values["step"], values["sums"], values["history"]
+        self._best_epoch = values["best_epoch"]
+        self._best_dev = float("-inf") if values["best_dev"] is None else values["best_dev"]
+        self._earlier_seconds = values["seconds"]
+        rates = [rate * self._schedule.lr_lambdas[0](self.step) for rate in self._schedule.base_lrs]
+        self._schedule.load_state_dict({**self._schedule.state_dict(), "last_epoch": self.step, "_last_lr": rates})
+        for group, rate in zip(self._optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
+        torch.set_rng_state(tensors["random"])
+        if "random_cuda" in tensors:
+            torch.cuda.set_rng_state(tensors["random_cuda"], self._device)
+
+    def result(self) -> Trained:
+        """The student with the best weights."""
+        self._student.load_state_dict(self._best, strict=False)
+        return Trained(
+            self._student.cpu().eval(), self._tokenizer, self._best_epoch, self._best_dev, self._seconds(),
+            self.history,
+        )  # fmt: skip
+
+    def _forward(self, batch: list[int]) -> LossParts:
+        rows, config = self._rows, self._config
+        input_ids, mask = pad([rows.tokens[position] for position in batch], self._tokenizer.pad_id)
+        task_index = torch.tensor([rows.task_index[position] for position in batch])
+        source = [rows.source[position] for position in batch]
+        labels = collate_labels(source, self._student.config, self._device)
+        targets = None
+        if self._targets is not None:
+            targets = collate_targets(source, self._student.config, self._targets, self._device)
+        with torch.autocast(self._device.type, dtype=self._autocast, enabled=self._autocast is not None):
+            output = self._student(input_ids.to(self._device), mask.to(self._device), task_index.to(self._device))
+        return student_loss(
+            output, labels, targets, balance_weight=config.balance_weight, z_weight=config.z_weight,
+            expected_weight=config.expected_weight, distil_weight=config.distil_weight,
+            temperature=config.temperature,
+        )  # fmt: skip
+
+    def _seconds(self) -> float:
+        return self._earlier_seconds + time.monotonic() - self._started
 
 
 class WeightAverage:
@@ -177,6 +326,13 @@ class WeightAverage:
     def state(self) -> dict[str, Tensor]:
         """A copy of the averaged weights by name."""
         return {name: mean.clone() for name, mean in self._mean.items()}
+
+    @torch.no_grad()
+    def restore(self, mean: Mapping[str, Tensor], steps: int) -> None:
+        """Go on from an average that `state` gave after so many steps."""
+        self._steps = steps
+        for name, tensor in self._mean.items():
+            tensor.copy_(mean[name])
 
     @torch.no_grad()
     def __enter__(self) -> None:
@@ -216,19 +372,17 @@ def collate_labels(
     return {key: torch.tensor(values, device=device) for key, values in labels.items()}
 
 
-def _step(
-    student: Student, rows: Rows, batch: list[int], pad_id: int, device: torch.device,
-    autocast: torch.dtype | None, config: TrainConfig,
-) -> LossParts:  # fmt: skip
-    input_ids, mask = pad([rows.tokens[position] for position in batch], pad_id)
-    task_index = torch.tensor([rows.task_index[position] for position in batch])
-    labels = collate_labels([rows.source[position] for position in batch], student.config, device)
-    with torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):
-        output = student(input_ids.to(device), mask.to(device), task_index.to(device))
-    return student_loss(
-        output, labels, balance_weight=config.balance_weight, z_weight=config.z_weight,
-        expected_weight=config.expected_weight,
-    )  # fmt: skip
+def collate_targets(
+    source: Sequence[LabelledResponse], config: StudentConfig, targets: Targets, device: torch.device
+) -> dict[tuple[str, str], Tensor]:
+    """(task id, criterion id) -> (n of the task, L) the teacher's probabilities in batch order, nan where none."""
+    tables: dict[tuple[str, str], list[Sequence[float]]] = {}
+    for row in source:
+        for criterion_id, values in config.tasks[row.task_id].items():
+            opinion = targets.opinions.get((row.task_id, row.response_id, criterion_id))
+            blank = (float("nan"),) * len(values)
+            tables.setdefault((row.task_id, criterion_id), []).append(opinion.probabilities if opinion else blank)
+    return {key: torch.tensor(values, device=device) for key, values in tables.items()}
 
 
 def _tokenized(source: list[LabelledResponse], config: StudentConfig, tokenizer: Tokenizer) -> Rows:

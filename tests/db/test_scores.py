@@ -11,6 +11,7 @@ from sqlalchemy import update
 
 from db.tables import Response
 from scoring.errors import InvalidFile
+from scoring.services.audit import AuditFilter
 from scoring.services.tasks import load_item_bank
 from tests.conftest import TASKS, School, write_item_bank
 
@@ -144,7 +145,7 @@ def test_the_export_tells_whose_score_each_one_is(school: School) -> None:
 def test_an_export_is_on_record(school: School) -> None:
     upload_id = school.upload()
     _export(school, upload_id)
-    (event,), total = school.services.audit.events(school.administrator, action="scores.export")
+    (event,), total = school.services.audit.events(school.administrator, AuditFilter("scores.export"))
     assert (total, event.actor_id, event.object_id) == (1, school.educator.user_id, upload_id)
 
 

@@ -41,8 +41,8 @@ def test_the_same_input_gives_the_same_output(engine):
 
 def test_equal_answers_are_scored_once_and_alike(engine):
     seen = []
-    original = engine._student.forward
-    engine._student.forward = lambda ids, *rest: seen.append(len(ids)) or original(ids, *rest)
+    original = engine.student.forward
+    engine.student.forward = lambda ids, *rest: seen.append(len(ids)) or original(ids, *rest)
     scores = engine.score("melting.ice", ["salt", "heat", " salt", "salt\n"])
     assert sum(seen) == 2
     assert scores[0] == scores[2] == scores[3] != scores[1]

@@ -6,10 +6,11 @@ import torch
 from torch import nn
 
 from scoring.errors import InvalidInput
+from scoring.student import checkpoint
 from scoring.student.config import StudentConfig
 from scoring.student.encoder import load_encoder
 from scoring.student.heads import CumulativeHead, SoftmaxHead, build_head
-from scoring.student.lora import AdaptedLinear, add_adapters, merge_adapters
+from scoring.student.lora import AdaptedLinear, TaskDeltas, add_adapters, merge_adapters
 from scoring.student.model import Student
 from scoring.student.moe import MoELayer, balance_loss
 from scoring.student.pooling import TaskPooling
@@ -191,3 +192,59 @@ def test_config_names_the_field_that_is_wrong(tiny_config, change, named):
 def test_student_without_adapters_is_possible(tiny_config, tiny_encoder):
     student = Student(dataclasses.replace(tiny_config, lora_rank=0), load_encoder(tiny_encoder))
     assert not any(".delta." in name for name in student.own_state())
+
+
+def with_task_deltas(config, encoder, **changes):
+    """A student whose tasks have their own deltas, and nothing in them is zero."""
+    torch.manual_seed(2)
+    student = Student(dataclasses.replace(config, task_lora_rank=2, **changes), load_encoder(encoder)).eval()
+    with torch.no_grad():
+        for name, parameter in student.named_parameters():
+            if ".delta." in name or ".task_delta." in name:
+                parameter.add_(torch.randn_like(parameter) * 0.3)
+    return student
+
+
+@pytest.mark.parametrize("lora_rank", [0, 4])
+def test_each_row_of_a_mixed_batch_goes_through_its_own_tasks_deltas(tiny_config, tiny_encoder, lora_rank):
+    student = with_task_deltas(tiny_config, tiny_encoder, lora_rank=lora_rank)
+    ids, mask = a_batch(["salt melts", "faster force", "salt melts"], Tokenizer(tiny_encoder, 32))
+    key = ("melting.ice", "score")
+    with torch.inference_mode():
+        mixed = student(ids, mask, torch.tensor([0, 1, 1]))
+        alone = student(ids[:1], mask[:1], torch.tensor([0]))
+        assert torch.allclose(mixed.logits[key], alone.logits[key], atol=1e-5)
+        assert not torch.allclose(mixed.vectors[0], mixed.vectors[2])
+        # Another task's deltas, however wild, don't reach this one's rows: not by a bit.
+        for module in student.modules():
+            if isinstance(module, TaskDeltas):
+                module.up[1] += 10
+        again = student(ids, mask, torch.tensor([0, 1, 1]))
+        assert torch.equal(mixed.logits[key], again.logits[key])
+        assert not torch.allclose(mixed.logits["moving-cart", "claim"], again.logits["moving-cart", "claim"])
+        merged = student.merge_adapters()(ids, mask, torch.tensor([0, 1, 1]))
+    assert torch.allclose(merged.logits[key], again.logits[key], atol=1e-5)
+
+
+def test_task_deltas_are_trained_saved_and_loaded(tiny_config, tiny_encoder, tmp_path):
+    student = with_task_deltas(tiny_config, tiny_encoder)
+    batch = (*a_batch(["the salt melts", "faster"], Tokenizer(tiny_encoder, 32)), torch.tensor([0, 0]))
+    student(*batch).logits["melting.ice", "score"].square().sum().backward()
+    deltas = [module for module in student.modules() if isinstance(module, TaskDeltas)]
+    assert len(deltas) == 2 * 2  # query and value of two layers
+    for module in deltas:
+        assert module.up.grad[0].abs().sum() > 0
+        assert module.up.grad[1].abs().sum() == 0
+    checkpoint.save(student, tmp_path / "student")
+    loaded, _ = checkpoint.load(tmp_path / "student", tiny_encoder)
+    with torch.inference_mode():
+        for key, logits in student(*batch).logits.items():
+            assert torch.equal(loaded(*batch).logits[key], logits)
+
+
+def test_student_without_moe_layers_or_text_of_the_task(tiny_config, tiny_encoder):
+    student = Student(dataclasses.replace(tiny_config, moe_layers=0, text_informed=False), load_encoder(tiny_encoder))
+    output = student(*a_batch(["salt"], Tokenizer(tiny_encoder, 32)), torch.tensor([0]))
+    assert output.gate_weights.shape == (1, 0, tiny_config.experts)
+    assert output.balance_loss == output.z_loss == 0
+    assert not any("project" in name for name, _ in student.named_parameters())

@@ -66,8 +66,8 @@ def test_without_dev_rows_all_epochs_are_trained(tiny_bank, tiny_encoder):
 def test_an_unlabelled_criterion_adds_nothing_to_the_loss():
     logits = torch.randn(2, 3, requires_grad=True)
     output = StudentOutput(
-        {("t", "a"): logits, ("t", "b"): torch.randn(2, 2)}, {"t": torch.arange(2)}, torch.ones(2, 1, 1) / 1,
-        torch.tensor(1.0), torch.tensor(0.0),
+        {("t", "a"): logits, ("t", "b"): torch.randn(2, 2)}, {"t": torch.arange(2)}, torch.zeros(2, 4),
+        torch.ones(2, 1, 1), torch.tensor(1.0), torch.tensor(0.0),
     )  # fmt: skip
     labels = {("t", "a"): torch.tensor([2, UNLABELLED]), ("t", "b"): torch.tensor([UNLABELLED, UNLABELLED])}
     parts = student_loss(output, labels, balance_weight=0.0, z_weight=0.0, expected_weight=1.0)

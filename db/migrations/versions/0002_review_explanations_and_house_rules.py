@@ -125,6 +125,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('blind', sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.add_column(sa.Column('batch', sa.String(length=64), nullable=True))
         batch_op.create_index(batch_op.f('ix_human_scores_batch'), ['batch'], unique=False)
+        batch_op.create_index('ix_human_scores_rater', ['rater_id', 'id'], unique=False)
 
     with op.batch_alter_table('machine_scores', schema=None) as batch_op:
         batch_op.add_column(sa.Column('level_set', sa.JSON(), nullable=True))
@@ -133,8 +134,11 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('reviewed', sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.add_column(sa.Column('blind', sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.add_column(sa.Column('uncertainty', sa.Double(), nullable=True))
+        batch_op.add_column(sa.Column('machine_total', sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column('alike_group', sa.String(length=64), nullable=True))
-        batch_op.create_index('ix_responses_alike', ['upload_id', 'alike_group'], unique=False)
+        batch_op.create_index('ix_responses_alike', ['upload_id', 'alike_group', 'id', 'reviewed', 'blind'], unique=False)
+        batch_op.create_index('ix_responses_file', ['upload_id', 'reviewed', 'id'], unique=False)
+        batch_op.create_index('ix_responses_total', ['upload_id', 'reviewed', 'blind', 'machine_total', 'id'], unique=False)
         batch_op.create_index('ix_responses_queue', ['upload_id', 'reviewed', 'blind', 'uncertainty', 'id'], unique=False)
 
 
@@ -142,9 +146,12 @@ def downgrade() -> None:
     """Undo."""
 
     with op.batch_alter_table('responses', schema=None) as batch_op:
+        batch_op.drop_index('ix_responses_total')
         batch_op.drop_index('ix_responses_queue')
+        batch_op.drop_index('ix_responses_file')
         batch_op.drop_index('ix_responses_alike')
         batch_op.drop_column('alike_group')
+        batch_op.drop_column('machine_total')
         batch_op.drop_column('uncertainty')
         batch_op.drop_column('blind')
         batch_op.drop_column('reviewed')
@@ -153,6 +160,7 @@ def downgrade() -> None:
         batch_op.drop_column('level_set')
 
     with op.batch_alter_table('human_scores', schema=None) as batch_op:
+        batch_op.drop_index('ix_human_scores_rater')
         batch_op.drop_index(batch_op.f('ix_human_scores_batch'))
         batch_op.drop_column('batch')
         batch_op.drop_column('blind')

@@ -42,9 +42,7 @@ class TeacherKind(Protocol):
         """Everything that decides what is learnt, for the hash that a cached opinion is found by."""
 
 
-def level_targets(
-    task: Task, rows: Sequence[LabelledResponse], *, second_weight: float = 0.0
-) -> dict[str, np.ndarray]:
+def level_targets(task: Task, rows: Sequence[LabelledResponse], *, second_weight: float = 0.0) -> dict[str, np.ndarray]:
     """What people said, as distributions: criterion id -> (n, L); nan where nobody rated.
 
     Args:

@@ -1,0 +1,311 @@
+// What one person has in hand at the review desk: the answer that shows, what is chosen on it, and the one
+// message that waits to be acknowledged. Knows nothing of the page, so that every rule of order is here.
+
+const STOP = "stop"; // what an act returns when it could not be done and what was typed after it must not be
+const KEPT_VIEWS = 60;
+
+class Desk {
+  constructor() {
+    this.data = null; // what the server said last
+    this.views = new Map(); // response id -> its newest view
+    this.after = new Map(); // response id -> the one after it in the order
+    this.before = new Map();
+    this.drafts = new Map(); // response id -> what is chosen on it and not saved yet
+    this.trail = []; // the answers looked at, as a browser keeps pages
+    this.at = -1;
+    this.active = 0; // the criterion that the next number sets
+    this.pending = null; // the message that is not acknowledged yet
+    this.waiting = []; // acts that came meanwhile, in order
+    this.notice = { kind: "", text: "" };
+    this.refused = null; // a decision that was not saved, with what stands instead
+    this.members = null; // the group of alike answers that was looked at
+    this.found = null; // what the search found
+    this.send = () => {}; // set by whoever connects the desk to the server
+    this.changed = () => {}; // set by whoever draws it
+    this.nonce = () => crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+  }
+
+  // Reading
+
+  get current() { return this.trail[this.at] ?? null; }
+  get view() { return this.views.get(this.current) ?? null; }
+  get rubric() { return this.data.rubric; }
+  get busy() { return this.pending !== null && this.pending.holds; }
+  get draft() { return this.drafts.get(this.current) ?? EMPTY_DRAFT; }
+
+  part(id) { return this.view.parts[id]; }
+
+  // The level that shows as chosen: the one in hand, else the one that a person gave before.
+  chosen(id, draft = this.draft) {
+    const part = this.part(id);
+    return draft.levels[id] ?? (part.reviewed ? part.final : null);
+  }
+
+  // Whether the choice in hand is another one than the machine suggested when it was begun, or suggests for any
+  // of the alike answers that it shall stand for.
+  differs(forAll = false) {
+    const suggested = [this.draft.seen ?? {}, ...(forAll ? this.openMembers.map((member) => member.machine) : [])];
+    const levels = Object.entries(this.draft.levels);
+    return levels.some(([id, level]) => suggested.some((seen) => id in seen && seen[id] !== level));
+  }
+
+  // Of the alike answers that were looked at, those that nobody has decided, and the one that shows.
+  get openMembers() {
+    if (this.members?.id !== this.current) return [];
+    return this.members.list.filter((member) => !member.reviewed || member.id === this.current);
+  }
+
+  comment(target, draft = this.draft) { return draft.comments[target] ?? this.view.comments[target] ?? ""; }
+
+  template(target) { return this.data.templates[target]?.[this.chosen(target)] ?? ""; }
+
+  // Hearing from the server
+
+  receive(data) {
+    this.data = data;
+    for (const view of data.answers) {
+      this.views.delete(view.id);
+      this.views.set(view.id, view);
+    }
+    for (const id of [...this.views.keys()].slice(0, Math.max(0, this.views.size - KEPT_VIEWS))) {
+      if (id !== this.current) this.views.delete(id);
+    }
+    data.order.forEach((id, place) => {
+      if (place + 1 < data.order.length) {
+        this.after.set(id, data.order[place + 1]);
+        this.before.set(data.order[place + 1], id);
+      }
+    });
+    if (this.current === null) this.show(data.current);
+    if (this.pending !== null && data.answer_to?.nonce === this.pending.message.nonce) this.settle(data.answer_to);
+    if (this.view === null && !this.busy) this.show(data.current);
+    this.drain();
+    this.changed();
+  }
+
+  settle(answer) {
+    const { message } = this.pending;
+    this.pending = null;
+    if (!answer.done) {
+      this.refused = answer.refused ? { ...answer.refused, message } : null;
+      this.say("refused", answer.text);
+      if (answer.show !== null) this.show(answer.show);
+      this.drop();
+      return;
+    }
+    for (const id of answer.saved) this.drafts.delete(id);
+    if (answer.saved.length) this.refused = null;
+    const draft = this.drafts.get(message.response_id);
+    for (const [target, text] of Object.entries(message.comments ?? {})) {
+      if (draft?.comments[target] === text) delete draft.comments[target];
+    }
+    if (message.kind === "queue") {
+      this.after.clear();
+      this.before.clear();
+    }
+    this.members = answer.members ? { id: message.response_id, list: answer.members } : this.members;
+    this.found = answer.found ?? null;
+    if (answer.text) this.say("done", answer.text);
+    if (answer.show !== null) this.show(answer.show);
+  }
+
+  // Acting. Everything that depends on the answer that shows comes through `act`.
+
+  act(does) {
+    if (this.busy) this.waiting.push(does);
+    else if (does() === STOP) this.drop();
+    this.changed();
+  }
+
+  drain() {
+    while (this.waiting.length && !this.busy) {
+      if (this.waiting.shift()() === STOP) this.drop();
+    }
+  }
+
+  // What was typed ahead was meant for what did not come.
+  drop() {
+    const count = this.waiting.length;
+    this.waiting = [];
+    if (count) this.notice.text += ` ${count === 1 ? "One press" : `${count} presses`} after that did nothing.`;
+  }
+
+  say(kind, text) { this.notice = { kind, text }; }
+
+  stop(text) {
+    this.say("refused", text);
+    return STOP;
+  }
+
+  post(message, holds = true) {
+    const posted = { response_id: this.current, ...message, nonce: this.nonce() };
+    this.pending = { message: posted, holds, since: performance.now() };
+    this.send(posted);
+  }
+
+  show(id) {
+    if (id === null || id === this.current) return;
+    if (this.trail[this.at + 1] === id) this.at += 1;
+    else if (this.trail[this.at - 1] === id) this.at -= 1;
+    else {
+      this.trail = [...this.trail.slice(0, this.at + 1), id].slice(-500);
+      this.at = this.trail.length - 1;
+    }
+    this.members = null;
+    this.writing = null;
+    const first = this.view ? this.rubric.findIndex((criterion) => this.chosen(criterion.id) === null) : 0;
+    this.active = Math.max(0, first);
+  }
+
+  // The choice in hand carries the revision and the suggestion that were on the screen when it began.
+  begin() {
+    if (!this.drafts.has(this.current)) {
+      const { id, revision, hidden, parts } = this.view;
+      const suggested = Object.entries(parts).filter(([, part]) => part.machine !== null);
+      const seen = hidden ? null : Object.fromEntries(suggested.map(([key, part]) => [key, part.machine.level]));
+      this.drafts.set(id, { revision, seen, levels: {}, reason: "", reasonKind: "", comments: {} });
+    }
+    return this.drafts.get(this.current);
+  }
+
+  setLevel(value, index = this.active) {
+    const criterion = this.rubric[index];
+    if (!criterion.levels.some((level) => level.value === value)) {
+      return this.stop(`“${criterion.name}” has no level ${value}.`);
+    }
+    this.begin().levels[criterion.id] = value;
+    this.active = Math.min(index + 1, this.rubric.length - 1);
+    this.say("", "");
+  }
+
+  back() {
+    const index = this.rubric.findLastIndex((criterion) => criterion.id in this.draft.levels);
+    if (index < 0) return this.stop("Nothing is chosen that could be cleared.");
+    delete this.begin().levels[this.rubric[index].id];
+    this.active = index;
+  }
+
+  setReason(place) {
+    const reason = this.data.reasons[place];
+    if (reason === undefined || !this.differs(true)) return this.stop("A reason is for another level than the model's.");
+    const draft = this.begin();
+    draft.reasonKind = draft.reasonKind === reason ? "" : reason;
+    this.say("", "");
+  }
+
+  approve() {
+    if (this.view.hidden) return this.stop("The model's level is hidden here until you have scored. Choose a level.");
+    const open = this.rubric.filter((criterion) => this.chosen(criterion.id) === null);
+    if (!open.length && !Object.keys(this.draft.levels).length) {
+      return this.stop("This answer is decided already. Choose a level to change it.");
+    }
+    const without = open.find((criterion) => this.part(criterion.id).machine === null);
+    if (without) return this.stop(`The model has no suggestion for “${without.name}”. Choose a level.`);
+    const draft = this.begin();
+    for (const criterion of open) draft.levels[criterion.id] = draft.seen[criterion.id];
+    return this.save();
+  }
+
+  save() {
+    if (this.refused?.message.response_id === this.current) return this.stop("Say first which decision shall stand.");
+    const missing = this.rubric.filter((criterion) => this.chosen(criterion.id) === null);
+    if (missing.length) {
+      this.active = this.rubric.indexOf(missing[0]);
+      return this.stop(`Choose a level for ${missing.map((criterion) => `“${criterion.name}”`).join(", ")}.`);
+    }
+    if (!Object.keys(this.draft.levels).length) return this.step(1);
+    if (this.lacksReason()) return STOP;
+    this.post(this.decision("decide", this.differs()));
+  }
+
+  saveForAll() {
+    if (this.members?.id !== this.current) return this.stop("Look at the alike answers first.");
+    if (this.rubric.some((criterion) => this.draft.levels[criterion.id] === undefined)) {
+      return this.stop("Choose a level for every criterion; it will stand for all of these answers.");
+    }
+    if (this.lacksReason(true)) return STOP;
+    const revisions = Object.fromEntries(this.openMembers.map((member) => [member.id, member.revision]));
+    revisions[this.current] = this.draft.revision;
+    this.post({ ...this.decision("decide_group", this.differs(true)), revisions });
+  }
+
+  decision(kind, withReason) {
+    const { revision, seen, levels, reason, reasonKind, comments } = this.draft;
+    const said = withReason ? { reason, reason_kind: reasonKind } : { reason: "", reason_kind: "" };
+    return { kind, revision, seen, levels, ...said, comments };
+  }
+
+  lacksReason(forAll = false) {
+    const { reason, reasonKind } = this.draft;
+    const given = this.data.free_text === "required" ? reason.trim() : reason.trim() || reasonKind;
+    if (!this.differs(forAll) || given) return false;
+    this.stop("You chose another level than the model. Say why, then save.");
+    return true;
+  }
+
+  // Over somebody else's decision, after looking at it.
+  saveAnyway() {
+    const { message } = this.refused;
+    this.show(message.response_id);
+    this.drafts.delete(message.response_id);
+    Object.assign(this.begin(), {
+      levels: message.levels, reason: message.reason, reasonKind: message.reason_kind, comments: message.comments,
+    });
+    this.refused = null;
+    return this.save();
+  }
+
+  leaveAsItIs() {
+    this.drafts.delete(this.refused.message.response_id);
+    this.refused = null;
+    this.say("", "");
+  }
+
+  // Without waiting where the answer is here already; the server hears of it and sends the ones after.
+  step(direction) {
+    const beside = (direction > 0 ? this.after : this.before).get(this.current);
+    const id = this.trail[this.at + direction] ?? beside;
+    this.say("", "");
+    if (id === undefined) this.post({ kind: "step", direction });
+    else this.goTo(id);
+  }
+
+  goTo(id) {
+    const here = this.views.has(id);
+    this.found = null;
+    if (here) this.show(id);
+    this.post({ kind: "go", response_id: id }, !here);
+  }
+
+  keepComment(target, text) {
+    if (text === this.comment(target)) return;
+    this.begin().comments[target] = text;
+  }
+
+  saveComments() {
+    const changed = Object.entries(this.draft.comments).filter(([id, text]) => text !== (this.view.comments[id] ?? ""));
+    if (changed.length) this.post({ kind: "comment", comments: Object.fromEntries(changed) });
+  }
+
+  mark(index) {
+    if (this.drawing || index === this.active) return;
+    this.active = index;
+    this.changed();
+  }
+
+  flag(on, note) { this.post({ kind: "flag", on, note }); }
+  undo() { this.post({ kind: "undo" }); }
+  redo() { this.post({ kind: "redo" }); }
+  lookAtAlike() {
+    if (this.view.group_size < 2) return this.stop("No other answer of this upload says the same.");
+    if (this.members?.id === this.current) this.members = null;
+    else this.post({ kind: "alike" });
+  }
+  search(words) { this.post({ kind: "search", words }); }
+  jump(to) { this.post({ kind: "jump", to }); }
+  setQueue(order, only) { this.post({ kind: "queue", order, only }); }
+}
+
+const EMPTY_DRAFT = Object.freeze({
+  revision: null, seen: null, levels: Object.freeze({}), reason: "", reasonKind: "", comments: Object.freeze({}),
+});

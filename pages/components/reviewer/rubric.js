@@ -1,0 +1,108 @@
+// The criteria: levels to choose from, the model's suggestion beside them, comments, and the reason.
+
+function drawRubric(desk, settings, open) {
+  return [
+    ...desk.rubric.map((criterion, index) => drawCriterion(desk, settings, open, criterion, index)),
+    drawReason(desk), drawComment(desk, open, "", "Comment on the whole answer", "Shift + c"),
+    desk.rubric.length > 1 ? button(desk, settings.all ? "Describe the marked criterion only" : "Describe all levels", "t",
+      () => open("descriptors"), { class: "quiet" }) : null,
+  ];
+}
+
+function drawCriterion(desk, settings, open, criterion, index) {
+  const marked = index === desk.active;
+  const part = desk.part(criterion.id);
+  const chosen = desk.chosen(criterion.id);
+  const values = criterion.levels.map((level) => level.value);
+  const focused = values.includes(chosen) ? chosen : values[0];
+  const wide = marked || settings.all || desk.rubric.length === 1;
+  const move = (event) => {
+    const way = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!way) return;
+    event.preventDefault();
+    const radios = [...event.currentTarget.querySelectorAll("[role=radio]")];
+    const here = radios.indexOf(event.target.closest("[role=radio]"));
+    radios[Math.max(0, Math.min(radios.length - 1, here + way))].focus();
+  };
+  const id = `criterion-${index}`;
+  return el("section", { class: `criterion${marked ? " marked" : ""}${wide ? " wide" : ""}` },
+    el("div", { class: "criterion-head" },
+      el("h3", { id }, criterion.name), marked && desk.rubric.length > 1
+        ? el("span", { class: "marker" }, "numbers set this one") : null),
+    wide && criterion.description ? el("p", { class: "description" }, criterion.description) : null,
+    el("p", { class: "suggestion", id: `${id}-model` }, suggestion(desk.view, part)),
+    el("div", { class: "levels", role: "radiogroup", "aria-labelledby": id, "aria-describedby": `${id}-model`,
+      onkeydown: move },
+      criterion.levels.map((level) => drawLevel(desk, criterion, index, level, { part, chosen, wide,
+        reachable: level.value === focused }))),
+    drawComment(desk, open, criterion.id, "Comment", marked ? "c" : ""));
+}
+
+function drawLevel(desk, criterion, index, level, { part, chosen, wide, reachable }) {
+  const isChosen = level.value === chosen;
+  const suggested = part.machine?.level === level.value;
+  const share = part.machine?.shares[level.value - criterion.levels[0].value];
+  const name = level.label || (wide && level.descriptor ? "" : `Level ${level.value}`);
+  return el("button", {
+    type: "button", role: "radio", "aria-checked": isChosen ? "true" : "false", tabindex: reachable ? "0" : "-1",
+    class: `level${isChosen ? " chosen" : ""}${suggested ? " suggested" : ""}`,
+    "data-focus": `level-${index}-${level.value}`, "data-criterion": criterion.id, "data-level": level.value,
+    onmousedown: (event) => event.preventDefault(), onclick: () => desk.act(() => desk.setLevel(level.value, index)),
+    onfocus: () => desk.mark(index),
+  },
+  el("kbd", null, String(level.value)),
+  el("span", { class: "level-words" },
+    name ? el("strong", null, name) : null, wide && level.descriptor ? el("span", null, level.descriptor) : null),
+  el("span", { class: "level-signs" },
+    suggested ? el("span", { class: "model" }, "model") : null,
+    wide && share !== undefined ? el("span", { class: "share" }, `${share}%`) : null,
+    isChosen ? el("span", { class: "check" }, "✓ chosen") : null));
+}
+
+function suggestion(view, part) {
+  if (view.hidden) return "The model's level is hidden until you have scored.";
+  const decided = part.reviewed ? `${part.words} ` : "";
+  if (part.machine === null) return `${decided}The model gave no score here.`;
+  const { level, sure, likely } = part.machine;
+  const range = likely.length > 1 ? `, ${likely[0]} to ${likely.at(-1)} are likely` : "";
+  return `${decided}The model says level ${level} (${sure}% sure${range}).`;
+}
+
+function drawReason(desk) {
+  const forAll = desk.openMembers.length > 1;
+  if (!desk.differs(forAll)) return null;
+  const { draft } = desk;
+  const { reasons, free_text: freeText } = desk.data;
+  const write = freeText === "never" ? null : el("label", null,
+    el("span", null, freeText === "required" ? "In your own words" : "Or in your own words"),
+    el("input", {
+      type: "text", maxlength: 2000, "data-focus": "reason", value: draft.reason,
+      oninput: (event) => { desk.begin().reason = event.target.value; },
+    }));
+  return el("section", { class: "reason", "aria-labelledby": "reason-head" },
+    el("h3", { id: "reason-head" }, "Why another level than the model?"),
+    el("div", { class: "reasons", role: "group", "aria-labelledby": "reason-head" }, reasons.map((reason, place) =>
+      button(desk, reason, REASON_KEYS[place], () => desk.setReason(place),
+        { "aria-pressed": draft.reasonKind === reason ? "true" : "false", "data-focus": `reason-${place}` }))),
+    write);
+}
+
+function drawComment(desk, open, target, label, key) {
+  const text = desk.comment(target);
+  if (desk.writing !== target) {
+    return el("div", { class: "comment" }, text ? el("p", { dir: "auto" }, text) : null,
+      button(desk, text ? `${label}: change` : label, key, () => open("comment", target), { class: "quiet" }));
+  }
+  // Drawing anew takes the field away for a moment; that is not leaving it.
+  const leave = () => {
+    if (desk.drawing) return;
+    desk.writing = null;
+    desk.act(() => desk.saveComments());
+  };
+  return el("div", { class: "comment" }, el("label", null, el("span", null, `${label} (the student reads this)`),
+    el("textarea", {
+      rows: 3, maxlength: 4000, dir: "auto", "data-focus": `comment-${target}`,
+      oninput: (event) => desk.keepComment(target, event.target.value), onblur: leave,
+      onkeydown: (event) => { if (event.key === "Enter" && event.ctrlKey) event.target.blur(); },
+    }, text)), el("p", { class: "tip" }, "Kept when you leave the field; Esc leaves it."));
+}

@@ -1,0 +1,1 @@
+"""What to look for in an answer before any score is trusted. Needs neither a model nor a database."""

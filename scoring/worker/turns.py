@@ -1,0 +1,77 @@
+"""Who may use the model next: a person who waits comes before a class, a class before work done ahead."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import Any
+
+from torch import nn
+
+
+class Rank(IntEnum):
+    """How urgent work with the model is; a lower number goes first."""
+
+    QUICK = 0  # somebody waits for a first look
+    FULL = 1  # somebody waits for all of it
+    BULK = 2  # a class is scored, a student is trained
+    BACKGROUND = 3  # a class is explained for a report
+    IDLE = 4  # done ahead, in case somebody asks
+
+
+class Turns:
+    """Lets threads share one model, a forward pass at a time.
+
+    Work announces itself with `at(rank)` for as long as it lasts; meanwhile work of lower rank stops
+    before its next forward pass. Threads of the same rank alternate as they come.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._present = [0] * len(Rank)
+        self._taken = False
+        self._of_thread = threading.local()
+
+    @contextmanager
+    def at(self, rank: Rank) -> Iterator[None]:
+        """Work at this rank, in this thread, until the block ends. Blocks may stand inside each other."""
+        before = self._rank()
+        self._count(rank, 1)
+        self._of_thread.rank = rank
+        try:
+            yield
+        finally:
+            self._of_thread.rank = before
+            self._count(rank, -1)
+
+    def busy(self, rank: Rank) -> bool:
+        """Whether more urgent work than this goes on."""
+        with self._changed:
+            return any(self._present[:rank])
+
+    def share(self, model: nn.Module) -> None:
+        """Make every forward pass of `model` wait for its turn."""
+        model.register_forward_pre_hook(self._take)
+        # Also after an error, or nobody would get a turn again.
+        model.register_forward_hook(self._give_back, always_call=True)
+
+    def _rank(self) -> Rank:
+        return getattr(self._of_thread, "rank", Rank.BULK)
+
+    def _count(self, rank: Rank, change: int) -> None:
+        with self._changed:
+            self._present[rank] += change
+            self._changed.notify_all()
+
+    def _take(self, *_: Any) -> None:
+        rank = self._rank()
+        with self._changed:
+            self._changed.wait_for(lambda: not self._taken and not any(self._present[:rank]))
+            self._taken = True
+
+    def _give_back(self, *_: Any) -> None:
+        with self._changed:
+            self._taken = False
+            self._changed.notify_all()

@@ -176,9 +176,19 @@ def hidden() -> ColumnElement[bool]:
     return undecided | (Response.alike_group.is_not(None) & alike.exists())
 
 
+def hidden_ids(session: Session, response_ids: Iterable[int]) -> set[int]:
+    """Which of these responses nothing of the machine's view may be shown of now."""
+    return set(session.scalars(select(Response.id).where(Response.id.in_(list(response_ids)), hidden())))
+
+
+def hidden_in(session: Session, upload_id: str) -> set[int]:
+    """The same for a whole upload."""
+    return set(session.scalars(select(Response.id).where(Response.upload_id == upload_id, hidden())))
+
+
 def is_hidden(session: Session, response_id: int) -> bool:
     """Whether nothing of the machine's view of this response may be shown now."""
-    return session.scalar(select(Response.id).where(Response.id == response_id, hidden())) is not None
+    return bool(hidden_ids(session, [response_id]))
 
 
 def machine_scores(

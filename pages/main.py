@@ -38,6 +38,10 @@ def screens(actor: Actor) -> dict[str, list[st.Page]]:
             help="Look at one answer at a time; confirm or change its score.",
         ),
         st.Page(
+            "educator/consistency.py", title="Consistency", icon=":material/balance:", url_path="consistency",
+            help="Answers that say the same and were given different levels.",
+        ),
+        st.Page(
             "educator/feedback.py", title="Comments", icon=":material/chat:", url_path="comments",
             help="What you tell students at each level, written once.",
         ),

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from scoring.errors import EvenhandError
 
 COMMANDS = {
+    "teach": "train a teacher on an item bank folder and write its opinions for students to learn from",
     "train": "train a student on an item bank folder",
     "score": "score a file of answers to one task",
     "evaluate": "measure a student's agreement with labelled responses",

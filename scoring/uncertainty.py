@@ -19,10 +19,10 @@ def uncertainty(
     gate_weights: ArrayLike | None = None,
     neighbours: Sequence[Sequence[int]] = (),
 ) -> float:
-    """How unsure the machine is of one response: 0 sure to 1 unsure, the mean over its criteria of
+    """How unsure the machine is of one response, 0 sure to 1 unsure.
 
-    `0.40 S + 0.25 H + 0.10 G + 0.25 N`, each sign 0 to 1 (a sign that is not known leaves the others'
-    weights to share):
+    The mean over its criteria of `0.40 S + 0.25 H + 0.10 G + 0.25 N`, each sign 0 to 1; a sign
+    that is not known leaves its weight to the others:
 
     - `S = (|set| - 1) / (L - 1)`: the levels in the conformal set beyond the first, of those there could be.
     - `H`: entropy of the level distribution over `log L`.
@@ -48,9 +48,7 @@ def uncertainty(
     """
     gate = _gate_entropy(gate_weights)
     known = list(neighbours) or [()] * len(scores)
-    return round(
-        sum(_of_criterion(s, gate, human) for s, human in zip(scores, known, strict=True)) / len(scores), 12
-    )
+    return round(sum(_of_criterion(s, gate, human) for s, human in zip(scores, known, strict=True)) / len(scores), 12)
 
 
 def _of_criterion(score: CriterionScore, gate: float | None, neighbours: Sequence[int]) -> float:

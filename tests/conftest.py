@@ -20,12 +20,13 @@ from db import tables
 from db.engine import Database
 from db.queries import criterion_ids
 from db.schema import migrate
-from db.tables import MachineScore, Response, StudentVersion, Upload
+from db.tables import HouseRule, MachineScore, Response, StudentVersion, Upload
 from scoring.domain import Role, UploadStatus
 from scoring.intake.checking import Mapping as Columns
 from scoring.services import accounts, actors
 from scoring.services.actors import Actor
 from scoring.services.house import Services, open_services
+from scoring.services.review_state import refresh
 from scoring.services.tasks import load_item_bank
 from scoring.settings import Settings
 
@@ -149,6 +150,8 @@ class School:
                         job_id=job_id,
                     )
                 )
+            session.flush()
+            refresh(session, [response_id], alike=False)
 
     def set_upload(self, upload_id: str, **values: Any) -> None:
         """Write an upload's columns as the worker does."""
@@ -249,6 +252,8 @@ def _school_template(
                 version_key="fake", folder=str(folder / "fake"), state="active", shapes=SHAPES, card={"val": {}}
             )
         )
+        # Tests of other things see every score at once; those of blind scoring set a share.
+        session.add(HouseRule(name="blind", value={"share": 0}))
     tasks = {summary.task.id: summary for summary in load.tasks.available(educator)}
     school = School(
         services=load,

@@ -1,33 +1,12 @@
-"""A learner's answer on the screen, and what was decided on it."""
+"""What was decided on a learner's answer, and by whom."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from pages.components.tables import FLAG_WORDS
-from pages.components.task_card import show_task
 from pages.components.words import plain
 from scoring.domain import HumanScoreKind
 from scoring.services.review import CriterionView, HistoryEntry, ResponseView
-
-
-def show_answer(view: ResponseView) -> None:
-    """The learner's text as typed; never read as Markdown or HTML."""
-    who = f"{view.learner_name} ({view.learner})" if view.learner_name else view.learner
-    st.subheader(plain(who) + (f" · attempt {view.attempt}" if view.attempt > 1 else ""), anchor=False)
-    with st.container(horizontal=True):
-        if view.reviewed:
-            st.badge("reviewed", icon=":material/check:", color="green")
-        elif any(part.machine for part in view.criteria):
-            st.badge("unreviewed: the model's suggestion", icon=":material/smart_toy:", color="orange")
-        else:
-            st.badge("unreviewed: no score yet", icon=":material/pending:", color="orange")
-        for flag in view.flags:
-            st.badge(FLAG_WORDS.get(flag, flag), icon=":material/flag:", color="violet")
-    with st.container(border=True, key="answer"):
-        st.text(view.text or "(blank)")
-    with st.expander("The task"):
-        show_task(view.task, view.figure)
 
 
 def show_history(view: ResponseView) -> None:
@@ -36,10 +15,11 @@ def show_history(view: ResponseView) -> None:
     if entries:
         with st.expander(f"History ({len(entries)})"):
             for entry, part in sorted(entries, key=lambda pair: pair[0].at):
-                reason = f": “{plain(entry.reason)}”" if entry.reason else ""
+                reasons = "; ".join(plain(text) for text in (entry.reason_kind, entry.reason) if text)
                 st.markdown(
                     f"{entry.at:%d %b %Y, %H:%M} UTC · **{plain(part.criterion.name)}** · {plain(entry.rater)} "
-                    f"{done_words(entry, part)}{reason}{' (taken back)' if entry.retracted else ''}"
+                    f"{done_words(entry, part)}{f': “{reasons}”' if reasons else ''}"
+                    f"{' (taken back)' if entry.retracted else ''}"
                 )
 
 
@@ -49,5 +29,9 @@ def done_words(entry: HistoryEntry, part: CriterionView) -> str:
         return "took back a decision"
     if entry.kind is HumanScoreKind.OVERRIDE:
         return f"changed it to level {entry.level}"
+    if entry.kind is HumanScoreKind.BLIND:
+        return f"chose level {entry.level} before the model's level showed"
+    if entry.kind is HumanScoreKind.GROUP:
+        return f"chose level {entry.level} for all answers that say the same"
     # Without a score of the model there was nothing to agree with.
     return f"agreed with the model on level {entry.level}" if part.machine else f"chose level {entry.level}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pages.components.progress import duration
 from pages.components.words import counted
-from scoring.services.review_queue import QueueFilter, QueueOrder, QueueState
+from scoring.services.review import QueueFilter, QueueOrder, QueueState
 
 ORDERS = {
     QueueOrder.UNCERTAIN: "Least sure first",
@@ -18,6 +18,7 @@ FILTERS: dict[QueueFilter | None, str] = {
     None: "All answers",
     QueueFilter.UNREVIEWED: "Not reviewed",
     QueueFilter.FLAGGED: "Flagged",
+    QueueFilter.CHECKED: "With signs to look at",
 }
 
 

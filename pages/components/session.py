@@ -22,14 +22,17 @@ class Key(StrEnum):
     NOTICE = "notice"
     FORM = "form"
     SUBMIT_TOKEN = "submit_token"
-    NONCE = "nonce"
-    ORDER = "order"
-    ORDER_CHOICE = "order-choice"
-    LEVEL = "level"
-    REASON = "reason"
-    REVIEW_ERROR = "review-error"
+    DESK = "desk"
+    SITTING = "sitting"
+    ANSWER = "answer"
+    CLAIMED = "claimed"
     RESULTS_PAGE = "results-page"
+    WHY = "why"
+    WHY_CRITERION = "why-criterion"
+    WHY_PART = "why-part"
+    TRIAL = "trial"
     LOOKS = "looks"
+    NONCE = "nonce"
 
 
 @st.cache_resource(show_spinner=False)

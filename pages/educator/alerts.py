@@ -63,22 +63,25 @@ def show_text(actor: Actor, alert: Alert) -> None:
 
 def handle(actor: Actor, alert: Alert) -> None:
     """The form that closes it, with what was done."""
-    with st.popover("Mark as dealt with", icon=":material/task_alt:"), told_plainly():
-        with st.form(f"handle-{alert.response_id}", border=False):
-            note = st.text_area(
-                "What was done?", max_chars=LONGEST_NOTE, key=f"note-{alert.response_id}",
-                placeholder="For example: talked with the counsellor; or: nothing to it, a quotation",
-            )  # fmt: skip
-            st.caption("Everybody who is told of this answer sees the note and your name.")
-            if st.form_submit_button("Save", type="primary"):
-                services().alerts.handle(actor, alert.response_id, note)
-                remember_notice("Marked as dealt with.")
-                st.rerun()
+    with (
+        st.popover("Mark as dealt with", icon=":material/task_alt:"),
+        told_plainly(),
+        st.form(f"handle-{alert.response_id}", border=False),
+    ):
+        note = st.text_area(
+            "What was done?", max_chars=LONGEST_NOTE, key=f"note-{alert.response_id}",
+            placeholder="For example: talked with the counsellor; or: nothing to it, a quotation",
+        )  # fmt: skip
+        st.caption("Everybody who is told of this answer sees the note and your name.")
+        if st.form_submit_button("Save", type="primary"):
+            services().alerts.handle(actor, alert.response_id, note)
+            remember_notice("Marked as dealt with.")
+            st.rerun()
 
 
 def main(actor: Actor) -> None:
     """The screen."""
-    heading("Urgent signs", "Answers that may tell of harm, self-harm or abuse. A person should read each of them soon.")
+    heading("Urgent signs", "Answers that may tell of harm, self-harm or abuse. A person should read each one soon.")
     st.warning(
         "Evenhand looks for words. It misses signs, and it points at answers that mean no harm. A short list here, or "
         "an empty one, does not say that all is well: it never replaces reading the answers, nor what your school "

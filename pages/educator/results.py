@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.components.charts import level_distribution, total_distribution
+from pages.components.evidence import show_evidence
 from pages.components.frame import empty_state, heading, told_plainly
 from pages.components.progress import STATUS_WORDS, watch
 from pages.components.selection import opened_upload, select_upload
@@ -86,9 +87,11 @@ def show_upload(actor: Actor, upload: UploadSummary) -> None:
         st.error(plain(f"Scoring stopped: {upload.error} What was scored is kept."), icon=":material/error:")
     if upload.status is UploadStatus.CANCELLED:
         st.info("Scoring was stopped. What was scored is kept.", icon=":material/stop_circle:")
+    services().looks.upload(actor, upload.id)
     table = score_table(actor, upload.id)
     show_actions(actor, upload)
     show_summary(table, upload.id)
+    show_evidence(actor, upload.id)
     st.subheader("Answers", anchor=False)
     st.caption("Click a heading to sort, the box at the left of a row to open that answer.")
     chosen = show_table(table, f"table-{upload.id}")

@@ -11,14 +11,13 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 from rapidfuzz import fuzz, process
-from rapidfuzz.distance import OSA, Indel
-from simplemma import lemmatize
+from rapidfuzz.distance import Indel
 
 from scoring.checks.copying import candidate_pairs
 from scoring.checks.language import ENGLISH, Lexicon, lexicon
+from scoring.checks.plain import PlainWords
 from scoring.checks.words import tokens
 from scoring.domain import content_hash
 
@@ -103,40 +102,17 @@ def nearest_answers(texts: Sequence[str], index: int, count: int = 5) -> list[Ne
 
 
 def _keys(texts: Sequence[str], known: Lexicon) -> list[Key]:
-    """What each text says, word by word, in one spelling and without fillers."""
+    """What each text says, word by word, in plain words and without fillers."""
     read = [tokens(_OPENINGS.sub("", " ".join(tokens(text)))) for text in texts]
-    counts = Counter(token for text in read for token in text)
-    spelling = _spellings(counts, known)
-
-    @cache
-    def plain(token: str) -> str:
-        if token in _NEGATION_WORDS or token.endswith("n't"):
-            return "not"
-        word = spelling.get(token, token)
-        stem = lemmatize(word, lang=known.language) if known.listed else word
-        # A lemma that begins otherwise ("less" -> "little") is another word to a grader.
-        return stem if stem[:3] == word[:3] else word
-
-    return [tuple(plain(token) for token in text if token not in _FILLER_WORDS) for text in read]
+    plain = PlainWords(read, known)
+    return [
+        tuple("not" if _negates(token) else plain(token) for token in text if token not in _FILLER_WORDS)
+        for text in read
+    ]
 
 
-def _spellings(counts: Counter[str], known: Lexicon) -> dict[str, str]:
-    """Unknown word -> the known word of these texts that it most likely misspells."""
-    shelves: dict[str, list[str]] = defaultdict(list)
-    misspelt = []
-    for token in sorted(counts):
-        if len(token) >= 4 and token[0].isalpha():
-            if known.known(token):
-                shelves[token[0]].append(token)
-            else:
-                misspelt.append(token)
-    found = {}
-    for token in misspelt:
-        allowed = 1 if len(token) < 8 else 2
-        near = process.extract(token, shelves[token[0]], scorer=OSA.distance, score_cutoff=allowed, limit=5)
-        if near:
-            found[token] = min(near, key=lambda match: (match[1], -counts[match[0]], match[0]))[0]
-    return found
+def _negates(token: str) -> bool:
+    return token in _NEGATION_WORDS or token.endswith("n't")
 
 
 def _leaders(keys: Iterable[Key]) -> dict[Key, Key]:

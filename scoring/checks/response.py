@@ -1,128 +1,26 @@
-"""Checks of an answer before any score of it is trusted. A flag is a reason to look, never a score."""
+"""Checks of the answers of one upload before any score of them is trusted."""
 
 from __future__ import annotations
 
-import math
-import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.checks.copying import Match, Shingles, closest_classmates, overlap, shingles
-from scoring.checks.language import ENGLISH, NO_LANGUAGE, identify, lexicon, script, share
+from scoring.checks import single
+from scoring.checks.copying import Match, closest_classmates
+from scoring.checks.flags import Flag, FlagKind, Thresholds
+from scoring.checks.language import lexicon
+from scoring.checks.plain import PlainWords
+from scoring.checks.task_texts import TaskTexts
 from scoring.checks.topic import FEWEST_OTHERS, content_words, embedded_topicality, word_topicality
 from scoring.checks.words import tokens
 from scoring.domain import Task
 from scoring.errors import InvalidInput
 
-
-class FlagKind(StrEnum):
-    """What may keep a machine score from meaning anything."""
-
-    BLANK = "blank"
-    TOO_SHORT = "too_short"
-    GIBBERISH = "gibberish"
-    OFF_TOPIC = "off_topic"
-    COPIED_TASK = "copied_task"
-    COPIED_REFERENCE = "copied_reference"
-    COPIED_CLASSMATE = "copied_classmate"
-    OTHER_LANGUAGE = "other_language"
-    REPEATED = "repeated"
-
-
-@dataclass(frozen=True)
-class Flag:
-    """One finding about one answer.
-
-    `reason` is a sentence for the teacher; `strength` is 0 to 1, comparable within a kind only; `other` is the index
-    of the classmate's answer in the list that was checked.
-    """
-
-    kind: FlagKind
-    reason: str
-    strength: float
-    other: int | None = None
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """From where each check speaks. Chosen on ASAP-SAS answers (fold train); `python -m bench checks` measures them."""
-
-    short_share: float = 0.15  # of the usual number of words
-    nonsense_share: float = 0.5  # of an answer's letters, in words that no one could pronounce
-    unknown_share: float = 0.9  # of an answer's letters, in words that are in no list and nobody else's
-    unknown_words: int = 4  # the fewest such words that make an answer gibberish
-    foreign_unknown_share: float = 0.4  # letters outside the task's language, to ask for another language at all
-    foreign_probability: float = 0.6  # of the language that is found
-    foreign_letters: float = 0.3  # of an answer's letters, in a writing system that the task does not use
-    copied_share: float = 0.6  # of an answer's words, in runs of the task's texts
-    copied_run: int = 12  # words in one run that count as copied where they are two fifths of the answer
-    copied_run_share: float = 0.4
-    reference_share: float = 0.8
-    reference_words: int = 10  # shorter right answers are alike by chance
-    classmate_share: float = 0.7
-    classmate_words: int = 15
-    repeated_share: float = 0.5  # of an answer's words, in runs that were there before
-    repeated_words: int = 6  # the fewest such words
-    topic_words: int = 3  # the fewest content words that show a topic
-    topicality: float = 0.25  # of words alone, see `word_topicality`
-    topicality_embedded: float = 0.6  # of words and embeddings together
-
-
-@dataclass(frozen=True)
-class TaskTexts:
-    """A task as the checks read it: its language, words and runs of words."""
-
-    language: str
-    words: frozenset[str]
-    numbers: frozenset[str]
-    shown: Shingles  # prompt, stimulus and rubric
-    references: Shingles
-    reference_length: int  # words of the shortest reference answer; 0 without one
-    scripts: frozenset[str]
-
-    @classmethod
-    def of(cls, task: Task) -> TaskTexts:
-        """Read a task. Its language is `extra["language"]` where given, else what its prompt is written in."""
-        levels = [level for criterion in task.criteria for level in criterion.levels]
-        rubric = [task.rubric_text, *(c.description for c in task.criteria), *(level.descriptor for level in levels)]
-        shown = [tokens(text) for text in (task.prompt, task.stimulus, task.stimulus_alt, *rubric)]
-        points = task.extra.get("reference_points") or ()
-        references = [tokens(str(text)) for text in (*task.reference_answers, *points)]
-        prose = " ".join([task.title, task.prompt, task.rubric_text])
-        lengths = [len(tokens(text)) for text in task.reference_answers]
-        everything = {token for text in [*shown, *references, tokens(task.title)] for token in text}
-        guess = identify(prose)
-        language = str(task.extra.get("language") or "") or (guess.code if guess.code != NO_LANGUAGE else ENGLISH)
-        return cls(
-            language=language,
-            words=frozenset(token for token in everything if not token[0].isdigit()),
-            numbers=frozenset(token for token in everything if token[0].isdigit()),
-            shown=frozenset().union(*map(shingles, shown)),
-            references=frozenset().union(*map(shingles, references)),
-            reference_length=min(lengths, default=0),
-            scripts=frozenset(script(prose)),
-        )
-
-
-_DOES_NOT_KNOW = re.compile(
-    r"""(?:(?:um+|sorry|honestly|well|ok|lol)\s)*
-    (?:idk|dk|dunno|idrk|ion\sknow|no\s(?:idea|clue|answer|comment)|not\ssure|n\sa|na|none|nothing|pass|skip
-      |(?:i\s)?(?:really\s)?(?:do\snot|don'?t|dont|dont'|do'nt|didn'?t|didnt|cant|can'?t|cannot)\s(?:really\s)?
-       (?:no|know|understand|get|remember|care|learn)
-      |i\s(?:have|got)\sno\s(?:idea|clue)|i'?m\s(?:not\ssure|confused)|im\s(?:not\ssure|confused))
-    (?:\s(?:the|this|that|it|its|to|hard|one|how|what|sorry|answer|question|anything|at|all|lol|is|do|either
-      |because|i|miss|mr|mrs|teacher|please|help|me|yet|any|of|about|im|for))*""",
-    re.VERBOSE,
-)  # fmt: skip
-_NUCLEOTIDES = re.compile(r"[acgtu]+")  # "gauuca" is an answer about genes
-_GLUED = re.compile(r"[a-z][A-Z]")  # "mRNAtRNA": the line break was lost
-_HEARTBEAT = 2_000
+_PAUSE = 2_000  # answers between two heartbeats
 
 
 def check_responses(
@@ -135,7 +33,7 @@ def check_responses(
     thresholds: Thresholds | None = None,
     heartbeat: Callable[[], None] = lambda: None,
 ) -> list[list[Flag]]:
-    """Check all answers of one upload to one task, because some checks compare classmates.
+    """Check all answers of one upload to one task together, because some checks compare classmates.
 
     The same input gives the same flags. Time grows nearly in proportion to the number of answers.
 
@@ -158,28 +56,77 @@ def check_responses(
         raise InvalidInput(f"learners: {len(learners)} given for {len(texts)} answers; one each is needed")
     if embeddings is not None and (len(embeddings) != len(texts) or task_embeddings is None):
         raise InvalidInput(
-            f"embeddings: {len(embeddings)} given for {len(texts)} answers; one each and the task's are needed"
+            f"embeddings: {len(embeddings)} given for {len(texts)} answers; one each, and the task's, are needed"
         )
-    limits = thresholds or Thresholds()
-    about = TaskTexts.of(task)
-    answers = [tokens(text) for text in texts]
+    limits, about = thresholds or Thresholds(), TaskTexts.of(task)
+    read = [tokens(text) for text in texts]
     heartbeat()
-    whose = learners if learners is not None else range(len(texts))
-    mates = closest_classmates(
-        answers, whose, about.shown, words=limits.classmate_words, share=limits.classmate_share
-    )
+    whose = range(len(texts)) if learners is None else learners
+    mates = closest_classmates(read, whose, about.shown, words=limits.classmate_words, share=limits.classmate_share)
     heartbeat()
-    used = Counter(word for answer in answers for word in set(answer))
-    contents = [content_words([word for word in answer if not word[0].isdigit()], about.language) for answer in answers]
-    topicality, least = word_topicality(contents, about.words), limits.topicality
+    used = Counter(word for words in read for word in set(words))
+    answers = [
+        single.Answer(text, words, about, used, usual, limits)
+        for usual in [_usual_length(read, about)]
+        for text, words in zip(texts, read, strict=True)
+    ]
+    off_topic = _off_topic(answers, about, limits, embeddings, task_embeddings)
+    checked = []
+    for index, answer in enumerate(answers):
+        if index % _PAUSE == 0:
+            heartbeat()
+        checked.append(_flags(answer, mates[index], off_topic[index]))
+    return checked
+
+
+def _flags(answer: single.Answer, mate: Match | None, off_topic: Flag | None) -> list[Flag]:
+    """One answer's flags; what explains the others stands alone."""
+    nothing = single.blank(answer)
+    if nothing:
+        return [nothing]
+    # Another language looks like gibberish from within one, so it is asked for first.
+    unread = single.other_language(answer) or single.gibberish(answer)
+    copied_task, copied_reference = single.copied_task(answer), single.copied_reference(answer)
+    copied_classmate = None
+    if mate is not None:
+        reason = f"{mate.overlap.words} of the answer's {len(answer.tokens)} words are also a classmate's."
+        copied_classmate = Flag(FlagKind.COPIED_CLASSMATE, reason, mate.overlap.share, mate.index)
+    if unread or copied_task:
+        off_topic = None
+    found = [
+        single.too_short(answer), unread, copied_task, copied_reference, copied_classmate, single.repeated(answer),
+        off_topic,
+    ]  # fmt: skip
+    return [flag for flag in found if flag]
+
+
+def _off_topic(
+    answers: Sequence[single.Answer],
+    about: TaskTexts,
+    limits: Thresholds,
+    embeddings: NDArray[np.floating] | None,
+    task_embeddings: NDArray[np.floating] | None,
+) -> list[Flag | None]:
+    plain = PlainWords([about.tokens, *(answer.tokens for answer in answers)], lexicon(about.language))
+    contents = [content_words(answer.tokens, plain, about.language) for answer in answers]
+    of_the_task = content_words(sorted(about.tokens), plain, about.language)
+    topicality = word_topicality(contents, of_the_task)
+    least, fewest = limits.topicality, limits.topic_words
     if embeddings is not None and task_embeddings is not None:
         topicality = topicality + embedded_topicality(embeddings, task_embeddings)
-        least = limits.topicality_embedded
-    usual = _usual_length(answers, about)
-    checked: list[list[Flag]] = []
-    for index, text in enumerate(texts):
-        if index % _HEARTBEAT == 0:
-            heartbeat()
-        answer = _Answer(text, answers[index], about, used, limits)
-        checked.append(answer.flags(usual, mates[index], contents[index], float(topicality[index]), least))
-    return checked
+        least, fewest = limits.topicality_embedded, limits.topic_words_embedded
+    reason = "The answer has next to no words in common with the task and the other answers."
+    return [
+        Flag(FlagKind.OFF_TOPIC, reason, float(np.clip(1 - value / least, 0, 1)))
+        if len(content) >= fewest and value < least
+        else None
+        for content, value in zip(contents, topicality, strict=True)
+    ]
+
+
+def _usual_length(read: Sequence[Sequence[str]], about: TaskTexts) -> float:
+    """Words of a usual answer: the class's median, or the shortest reference answer of a small class."""
+    lengths = [len(words) for words in read if words]
+    if len(lengths) > FEWEST_OTHERS or not about.reference_length:
+        return float(median(lengths)) if lengths else 0.0
+    return float(about.reference_length)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,7 @@ from scoring.checks.language import ENGLISH
 FEWEST_OTHERS = 8  # different answers, below which a class says too little about its topic
 _USUAL = 0.1  # a word that a tenth of the class uses belongs to the topic
 _TASK_WEIGHT = 0.5
-_FUNCTION_WORDS = frozenset(
-    """
+_FUNCTION_WORDS = """
     a about after again all also always am an and any anyone anything are as at away be because been before being both
     but by came can could did do does doing done down each else even ever every everyone everything few first for from
     gave get gets getting give go goes going gone good got had has have having he her here hers him his how i if in into
@@ -24,16 +23,26 @@ _FUNCTION_WORDS = frozenset(
     such sure take tell than that the their them then there these they thing things think this those though through to
     together told too two under until up upon us use used very want wants was way we well went were what when where
     whether which while who whole whom whose why will with within without would yes yet you your im ive id dont doesnt
-    didnt cant wont isnt arent wasnt thats theres theyre youre its lets
-    """.split()  # noqa: SIM905
-)
+    didnt cant wont isnt arent wasnt thats theres theyre youre lets"""
+_FUNCTION_WORD_SET = frozenset(_FUNCTION_WORDS.split())
 
 
-def content_words(words: Sequence[str], language: str = ENGLISH) -> frozenset[str]:
-    """The different words that carry content; in a language without a list, those of four letters or more."""
+def is_function_word(token: str) -> bool:
+    """Whether a folded English token only holds a sentence together.
+
+    >>> [is_function_word(word) for word in ("because", "doesn't", "energy")]
+    [True, True, False]
+    """
+    return token.replace("'", "") in _FUNCTION_WORD_SET
+
+
+def content_words(read: Sequence[str], plain: Callable[[str], str], language: str = ENGLISH) -> frozenset[str]:
+    """The different tokens that carry content, in plain form; four letters or more outside English."""
     if language == ENGLISH:
-        return frozenset(word for word in words if len(word) > 1 and word.replace("'", "") not in _FUNCTION_WORDS)
-    return frozenset(word for word in words if len(word) > 3 or not word.isascii())
+        kept = [token for token in read if len(token) > 1 and not is_function_word(token)]
+    else:
+        kept = [token for token in read if len(token) > 3 or not token.isascii()]
+    return frozenset(map(plain, kept))
 
 
 def word_topicality(answers: Sequence[frozenset[str]], of_the_task: Collection[str]) -> NDArray[np.float64]:
@@ -77,4 +86,5 @@ def embedded_topicality(answers: NDArray[np.floating], task: NDArray[np.floating
 
 def _unit(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
     vectors = np.asarray(vectors, dtype=np.float64)
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    unit: NDArray[np.float64] = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    return unit

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -16,11 +17,15 @@ from scoring.settings import read_settings
 if TYPE_CHECKING:
     from scoring.domain import Task
     from scoring.itembank import LabelledResponse
-    from scoring.training.measures import Agreement
     from scoring.training.targets import Targets
     from scoring.training.teachers import TeacherKind
 
 KINDS = ("encoder", "ngram", "causal", "human", "ensemble")
+
+MOST_FOLDS = 100
+
+ACCEPTED: dict[type, tuple[type, ...]] = {float: (int, float), tuple: (list,)}
+"""Type of a setting's default -> types that JSON may give it, where they aren't the same."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
     from scoring.training.targets import read_targets, write_targets
 
     _check(args)
+    _check_place(args.out)
     bank = read_item_bank(args.data)
     tasks = choose_tasks(bank, args.hold_out)
     shares = TrainConfig()
@@ -91,27 +97,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def measure_targets(targets: Targets, tasks: Mapping[str, Task], rows: Sequence[LabelledResponse]) -> Agreement:
-    """Agreement of a teacher with the first ratings, on the rows and criteria it has an opinion on."""
-    from dataclasses import replace
-
-    from scoring.training.evaluation import measure
-    from scoring.training.predictions import predictions_from
-
-    judged = []
-    for row in rows:
-        levels = {c: v for c, v in row.levels.items() if (row.task_id, row.response_id, c) in targets.opinions}
-        if levels:
-            judged.append(replace(row, levels=levels))
-    points = {task.id: task.scoring_shape() for task in tasks.values()}
-    said = predictions_from(judged, points, lambda row, c: targets.of(row.task_id, row.response_id, c))
-    return measure(judged, said)
-
-
 def report(
     targets: Targets, tasks: Mapping[str, Task], train: Sequence[LabelledResponse], val: Sequence[LabelledResponse]
 ) -> str:
     """QWK per task and overall, on training rows out-of-fold and on val rows; undefined values are dashes."""
+    from scoring.training.opinions import measure_targets
     from scoring.training.teachers.human import HUMAN
 
     seen, unseen = measure_targets(targets, tasks, train), measure_targets(targets, tasks, val)
@@ -144,8 +134,20 @@ def _check(args: argparse.Namespace) -> None:
         raise InvalidInput("--kind causal needs --model: a local folder or a hub name of a causal language model")
     if args.kind == "ensemble" and (args.config or args.fold is not None):
         raise InvalidInput("an ensemble takes no --config and no --fold")
+    if not 2 <= args.folds <= MOST_FOLDS:
+        raise InvalidInput(f"--folds {args.folds}: 2 to {MOST_FOLDS} are possible")
     if args.fold is not None and not 0 <= args.fold < args.folds:
         raise InvalidInput(f"--fold {args.fold}: the parts are 0 to {args.folds - 1}")
+
+
+def _check_place(out: Path) -> None:
+    """Find out before hours of training that the file can't be written."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput(f"--out {out}: its folder can't be made ({error.strerror})") from None
+    if out.is_dir() or not os.access(out.parent, os.W_OK):
+        raise InvalidInput(f"--out {out}: is a folder, or its folder can't be written to")
 
 
 def _kind(args: argparse.Namespace) -> TeacherKind:
@@ -172,6 +174,13 @@ def _kind(args: argparse.Namespace) -> TeacherKind:
     unknown = sorted(set(given) - set(allowed))
     if unknown:
         raise InvalidInput(f"{args.config}: unknown key {unknown[0]!r} for {args.kind}; allowed are {allowed}")
+    for entry in fields(maker):
+        kinds = ACCEPTED.get(type(entry.default), (type(entry.default),))
+        value = given.get(entry.name, entry.default)
+        if entry.name in given and (not isinstance(value, kinds) or isinstance(value, bool) != (kinds == (bool,))):
+            raise InvalidInput(
+                f"{args.config}: {entry.name} is {value!r}; something like {entry.default!r} is expected"
+            )
     kind: TeacherKind = maker(**base, **given)
     return kind
 

@@ -91,7 +91,7 @@ class CriterionExplanation:
     levels: tuple[int, ...]  # score points, ascending
     probabilities: tuple[float, ...]  # one per level
     expected: float  # mean of the levels under `probabilities`, points
-    gradient: tuple[float, ...]  # gradient x input of the expected score, one per word; untested
+    gradient: tuple[float, ...]  # the first look: gradient x state of the expected score, one per word; untested
     attribution: Attribution | None  # of the expected score, by shap
     pairs: tuple[LevelPair, ...]  # the level with the one below it and the one above it
     agreement: float | None  # rank correlation of gradient and shap, -1 to 1; None where undefined

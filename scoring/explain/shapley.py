@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
-import shap
-from shap.explainers import PartitionExplainer
 
 from scoring.explain.game import Floats, Masks, WordGame
+
+# shap compiles a few small loops at first use in every process. That takes seconds, and here the
+# loops run over tens of words: interpreted they take no time that matters.
+numba.config.DISABLE_JIT = True  # type: ignore[attr-defined]
+
+import shap  # noqa: E402
+from shap.explainers import PartitionExplainer  # noqa: E402
 
 BATCH = 64
 """Shortened copies that are scored together; the explainer looks where to go on between batches."""
@@ -49,19 +55,17 @@ def owen_values(game: WordGame, evaluations: int) -> Floats:
         (n, outputs); each column sums to value minus base value.
     """
     words = len(game.spans)
-    ends = np.array([np.zeros(words, dtype=bool), np.ones(words, dtype=bool)])
+    ends: Masks = np.array([np.zeros(words, dtype=bool), np.ones(words, dtype=bool)])
     base, full = game(ends)  # (outputs,) each
     if words == 1:
-        return (full - base)[None, :]
+        return np.array([full - base])
     points = np.array([output.points for output in game.outputs])
     explainer = PartitionExplainer(lambda masks: game(masks) * points, _WordMasker(game))
     random_state = np.random.get_state()
     np.random.seed(0)  # shap draws from numpy's global generator to break ties
     try:
-        found = explainer(
-            [game.text], max_evals=evaluations, fixed_context=1, batch_size=BATCH, silent=True
-        )
+        found = explainer([game.text], max_evals=evaluations, fixed_context=1, batch_size=BATCH, silent=True)
     finally:
         np.random.set_state(random_state)
-    values: Floats = np.asarray(found.values[0], dtype=float) / points
-    return values
+    values: Floats = np.asarray(found.values[0], dtype=float)
+    return np.asarray(values / points)

@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 
 import regex
 
-from scoring.student.text import aligned_view
+from scoring.student.text import aligned_view, clean_text
 
 Span = tuple[int, int]
 """Character offsets into the original text, end excluded."""
@@ -58,6 +58,23 @@ def keep_words(text: str, spans: Sequence[Span], kept: Sequence[bool]) -> str:
             parts += [text[before:start] if was_kept else " ", text[start:end]]
         before, was_kept = end, stays
     return "".join(parts) + (text[before:] if was_kept else "")
+
+
+def cleaned_spans(text: str, spans: Sequence[Span]) -> tuple[Span, ...]:
+    """Where each word stands in the cleaned copy that the student reads; an empty span where it is left out.
+
+    >>> cleaned_spans("a &lt; b", [(0, 1), (2, 6), (7, 8)])
+    ((0, 1), (2, 3), (4, 5))
+    """
+    cleaned = clean_text(text)
+    found: list[Span] = []
+    position = 0
+    for start, end in spans:
+        word = clean_text(text[start:end])
+        at = max(cleaned.find(word, position), position)
+        position = at + len(word) if cleaned.startswith(word, at) else at
+        found.append((at, position))
+    return tuple(found)
 
 
 @dataclass(frozen=True)

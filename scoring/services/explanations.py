@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -16,12 +19,18 @@ from db.queries import is_hidden
 from db.tables import Explanation as ExplanationRow
 from db.tables import Response, StudentVersion, Trial, utc_now
 from scoring.errors import Conflict, InvalidInput, NotFound
-from scoring.explain.explanation import ExplainSettings, Explanation
+from scoring.explain.explanation import CriterionExplanation, ExplainSettings, Explanation
 from scoring.services.actors import Actor, require
 from scoring.services.explanation_context import Context, read_context
 from scoring.services.jobs import Jobs
 from scoring.services.uploads import require_upload
 from scoring.services.versions import ACTIVE
+
+# What pages need of an explanation's form, so that they know the services only.
+__all__ = [
+    "CriterionExplanation", "Explanation", "ExplanationStatus", "ExplanationView", "Explanations", "Pending",
+    "TrialView",
+]  # fmt: skip
 
 LONGEST_TRIAL = 20_000  # characters
 SETTINGS = ExplainSettings()
@@ -40,13 +49,13 @@ class ExplanationStatus(StrEnum):
 
 @dataclass(frozen=True)
 class ExplanationView:
-    """A whole explanation. `version_active`: whether the version that it is about still scores."""
+    """A whole explanation."""
 
     response_id: int
     explanation: Explanation
     context: Context
-    version_key: str
-    version_active: bool
+    version_active: bool  # whether the version that it is about still scores
+    coverage: float | None  # share of answers whose human level the version's level sets are to hold, 0 to 1
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,11 @@ class Pending:
     def failed(self) -> bool:
         """Whether nothing more will come unless somebody asks again."""
         return bool(self.error)
+
+    @property
+    def seconds(self) -> float:
+        """How long ago somebody asked."""
+        return (utc_now() - self.since).total_seconds()
 
 
 @dataclass(frozen=True)
@@ -202,7 +216,17 @@ def _view(session: Session, row: ExplanationRow, version: StudentVersion) -> Exp
     if row.status == ExplanationStatus.DONE and row.content is not None:
         made = Explanation.from_json(row.content["explanation"])
         context = read_context(session, row.content, row.response_id)
-        return ExplanationView(row.response_id, made, context, version.version_key, version.state == ACTIVE)
+        return ExplanationView(row.response_id, made, context, version.state == ACTIVE, _coverage(version.folder))
     first = Explanation.from_json(row.first) if row.first else None
     error = row.error if row.status == ExplanationStatus.FAILED else ""
     return Pending(row.response_id, first, error, row.created_at)
+
+
+@lru_cache(maxsize=8)
+def _coverage(folder: str) -> float | None:
+    """The coverage that a version's level sets were made for; its folder never changes."""
+    try:
+        manifest = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
+        return float(manifest["calibration"]["coverage"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

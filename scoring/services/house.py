@@ -12,6 +12,7 @@ from db.schema import migrate
 from scoring.errors import InvalidInput, ModelUnavailable
 from scoring.services.accounts import Accounts
 from scoring.services.audit import Audit
+from scoring.services.explanations import Explanations
 from scoring.services.feedback import Feedback
 from scoring.services.health import Health
 from scoring.services.jobs import Jobs
@@ -42,6 +43,7 @@ class Services:
     scores: Scores
     review: Review
     versions: Versions
+    explanations: Explanations
     feedback: Feedback
     rules: Rules
     looks: Looks
@@ -70,6 +72,7 @@ def open_services(settings: Settings) -> Services:
         scores=Scores(database),
         review=Review(database),
         versions=Versions(database),
+        explanations=Explanations(database, jobs),
         feedback=Feedback(database),
         rules=Rules(database),
         looks=Looks(database),

@@ -41,9 +41,9 @@ class Jobs:
             session, INTERACTIVE_QUEUE, EXPLAIN_RESPONSE, job_id, explanation_id, job_id, priority=AFTER_TRIALS
         )
 
-    def enqueue_explanations(self, session: Session, upload_id: str, job_id: str) -> None:
-        """Queue the explanations of an upload that carry this job's id, for a report."""
-        self._enqueue(session, BACKGROUND_QUEUE, EXPLAIN_UPLOAD, job_id, upload_id, job_id)
+    def enqueue_explanations(self, session: Session, job_id: str) -> None:
+        """Queue the explanations that carry this job's id, for a report."""
+        self._enqueue(session, BACKGROUND_QUEUE, EXPLAIN_UPLOAD, job_id, job_id)
 
     def enqueue_trial(self, session: Session, trial_id: str) -> None:
         """Queue the scoring of an edited text."""

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from sqlalchemy.orm import Session
 
 from db.engine import Database
-from db.tables import Response, User
-from scoring.errors import NotFound
+from db.tables import User
 from scoring.services.actors import Actor, require
 from scoring.services.audit import record_look, seen_lately
+from scoring.services.review_views import visible_response
 from scoring.services.uploads import require_upload
 
 Check = Callable[[Session, User], None]
@@ -34,13 +34,7 @@ class Looks:
         """A response's text was opened."""
 
         def check(session: Session, user: User) -> None:
-            response = session.get(Response, response_id)
-            if response is None:
-                raise NotFound("There is no such response among yours.")
-            try:
-                require_upload(session, user, response.upload_id)
-            except NotFound:
-                raise NotFound("There is no such response among yours.") from None
+            visible_response(session, user, response_id)
 
         self._record(actor, "response.see", "response", response_id, check)
 

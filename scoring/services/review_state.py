@@ -16,6 +16,7 @@ from scoring.uncertainty import uncertainty
 
 SLICE = 2_000  # responses in one go, well under the variables that a statement may have
 
+_Row = Row[*tuple[Any, ...]]
 Levels = dict[str, int]  # by criterion key
 Standing = dict[int, Levels]  # response -> what people gave and what stands
 
@@ -37,7 +38,7 @@ def refresh(session: Session, response_ids: Iterable[int], *, alike: bool = True
         _refresh(session, list((likes if alike else own).values()), list(likes.values()))
 
 
-def _refresh(session: Session, rows: Sequence[Row[Any]], likes: Sequence[Row[Any]]) -> None:
+def _refresh(session: Session, rows: Sequence[_Row], likes: Sequence[_Row]) -> None:
     """Refresh `rows`; `likes` are these and all that say the same."""
     standing = standing_levels(session, [row.id for row in likes])
     criteria = _criteria(session, rows)
@@ -61,7 +62,7 @@ def _refresh(session: Session, rows: Sequence[Row[Any]], likes: Sequence[Row[Any
         _write(session, values)
 
 
-def _neighbours(rows: Sequence[Row[Any]], standing: Standing) -> dict[tuple[str, str], list[tuple[int, Levels]]]:
+def _neighbours(rows: Sequence[_Row], standing: Standing) -> dict[tuple[str, str], list[tuple[int, Levels]]]:
     """Decided answers by what they say: upload and group -> response and its levels."""
     found: dict[tuple[str, str], list[tuple[int, Levels]]] = defaultdict(list)
     for row in rows:
@@ -70,7 +71,7 @@ def _neighbours(rows: Sequence[Row[Any]], standing: Standing) -> dict[tuple[str,
     return found
 
 
-def _shown(session: Session, rows: Sequence[Row[Any]]) -> tuple[dict[int, dict[str, CriterionScore]], dict[int, Any]]:
+def _shown(session: Session, rows: Sequence[_Row]) -> tuple[dict[int, dict[str, CriterionScore]], dict[int, Any]]:
     """Newest machine scores and gate weights of the rows whose order may follow from them.
 
     Answers drawn blind keep their place in the order when they are decided, so theirs never does.
@@ -84,7 +85,7 @@ def _shown(session: Session, rows: Sequence[Row[Any]]) -> tuple[dict[int, dict[s
         .where(ResponseGates.response_id.in_(list(machine)))
         .order_by(ResponseGates.created_at, ResponseGates.student_version_id)
     )
-    return machine, dict(gates.tuples().all())
+    return machine, dict(gates.all())
 
 
 def standing_levels(session: Session, response_ids: Sequence[int]) -> Standing:
@@ -98,11 +99,11 @@ def standing_levels(session: Session, response_ids: Sequence[int]) -> Standing:
     return dict(found)
 
 
-def _rows(session: Session, ids: Sequence[int]) -> dict[int, Row[Any]]:
+def _rows(session: Session, ids: Sequence[int]) -> dict[int, _Row]:
     return {row.id: row for row in session.execute(select(*_COLUMNS).where(Response.id.in_(ids)))}
 
 
-def _likes(session: Session, rows: Mapping[int, Row[Any]]) -> dict[int, Row[Any]]:
+def _likes(session: Session, rows: Mapping[int, _Row]) -> dict[int, _Row]:
     """The rows and all of their uploads that say the same."""
     found = dict(rows)
     for upload_id, group in {(row.upload_id, row.alike_group) for row in rows.values() if row.alike_group is not None}:
@@ -111,7 +112,7 @@ def _likes(session: Session, rows: Mapping[int, Row[Any]]) -> dict[int, Row[Any]
     return found
 
 
-def _criteria(session: Session, rows: Iterable[Row[Any]]) -> dict[str, set[str]]:
+def _criteria(session: Session, rows: Iterable[_Row]) -> dict[str, set[str]]:
     """Criterion keys by upload."""
     found: dict[str, set[str]] = defaultdict(set)
     for upload_id, key in session.execute(

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db.queries import human_scores, is_hidden, machine_scores, user_names
+from db.queries import hidden_ids, human_scores, machine_scores, user_names
 from db.tables import (
     Claim,
     Learner,
@@ -140,7 +140,7 @@ def response_view(session: Session, user: User, response: Response) -> ResponseV
     version = version_of(session, response.upload_id)
     task = task_of(version)
     machine = machine_scores(session, [response.id])
-    unseen = is_hidden(session, response.id)
+    unseen = response.id in hidden_ids(session, [response.id])
     human = human_scores(session, [response.id])
     raters = user_names(session, (score.rater_id for scores in human.values() for score in scores))
     criteria = []

@@ -77,7 +77,7 @@ class Scores:
             assert version is not None
             task, figure = task_of(version), version.figure
             frame = responses_frame(session, upload_id)
-            machine = machine_scores(session, upload_id)
+            machine = machine_scores(session, upload_id=upload_id)
             human = human_scores(session, upload_id=upload_id)
         return ScoreTable(task, figure, _with_scores(frame, machine, human, task))
 

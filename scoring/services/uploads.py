@@ -31,6 +31,7 @@ from scoring.intake.mapping import asked_column
 from scoring.intake.reading import ClassFile, read_class_file
 from scoring.services.actors import Actor, require, require_section, visible_section_ids
 from scoring.services.audit import record
+from scoring.services.blind import draw
 from scoring.services.jobs import Jobs
 from scoring.services.tasks import require_current, task_of, visible_task
 from scoring.services.versions import active_version
@@ -222,11 +223,12 @@ class Uploads:
             session.add(UploadFile(upload_id=upload_id, content=data))
             session.flush()
             _insert_responses(session, responses, checked)
+            share, blind = draw(session, upload_id)
             self._jobs.enqueue_scoring(session, upload_id, upload_id, again=False)
             record(
                 session, user.id, "upload.submit", "upload", upload_id,
                 section=section_id, task_version=version.id, responses=len(responses),
-                left_out=len(checked.rows) - len(checked.good),
+                left_out=len(checked.rows) - len(checked.good), blind=blind, blind_share=share,
             )  # fmt: skip
         return upload_id
 

@@ -43,6 +43,7 @@ class StudentConfig:
     task_lora_rank: int = 0  # rank of each task's own deltas, besides the shared ones; 0 has none
     task_lora_alpha: float = 16.0  # likewise scaled by alpha / rank
     task_lora_modules: tuple[str, ...] = ("query", "value")  # last names of layers with a delta per task
+    adapted_tasks: tuple[str, ...] | None = None  # tasks with deltas of their own, oldest first; None: all
 
     def __post_init__(self) -> None:
         tasks = {
@@ -62,6 +63,13 @@ class StudentConfig:
             raise InvalidInput(f"pooling_heads: {self.pooling_heads} does not divide width {self.width}")
         if self.top_k is not None and not 1 <= self.top_k <= self.experts:
             raise InvalidInput(f"top_k: {self.top_k} is not between 1 and experts ({self.experts}); null is dense")
+        if self.adapted_tasks is not None:
+            object.__setattr__(self, "adapted_tasks", tuple(self.adapted_tasks))
+            unknown = sorted(set(self.adapted_tasks or ()) - set(tasks))
+            if unknown or len(set(self.adapted_tasks or ())) < len(self.adapted_tasks or ()):
+                raise InvalidInput(
+                    f"adapted_tasks: {list(self.adapted_tasks or ())} must be distinct tasks of this student"
+                )
         if not 0 <= self.dropout < 1:
             raise InvalidInput(f"dropout: {self.dropout} is not in [0, 1)")
         if self.head not in HEAD_KINDS:
@@ -86,12 +94,20 @@ class StudentConfig:
         """Task ids; the position is the task's index in the model."""
         return tuple(self.tasks)
 
+    @property
+    def delta_slots(self) -> tuple[int, ...]:
+        """Per task, which of the tasks' own deltas it has; -1 for none."""
+        adapted = self.task_ids if self.adapted_tasks is None else self.adapted_tasks
+        return tuple(adapted.index(task) if task in adapted else -1 for task in self.task_ids)
+
     def to_json(self) -> dict[str, Any]:
         """Plain values for `config.json`; `from_json` gives an equal config back."""
         values = asdict(self)
         values["tasks"] = {t: {c: list(v) for c, v in criteria.items()} for t, criteria in self.tasks.items()}
         for name in ("lora_modules", "task_lora_modules"):
             values[name] = list(values[name])
+        if self.adapted_tasks is not None:
+            values["adapted_tasks"] = list(self.adapted_tasks)
         return values
 
     @classmethod

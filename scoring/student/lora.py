@@ -53,24 +53,38 @@ class RowTasks:
 
 
 class TaskDeltas(nn.Module):
-    """A low-rank delta per task; every row of a mixed batch goes through its own task's and no other."""
+    """A low-rank delta per adapted task; every row of a mixed batch goes through its own task's and no other.
 
-    def __init__(self, tasks: int, width_in: int, width_out: int, rank: int, alpha: float, rows: RowTasks) -> None:
+    Rows of tasks without one are not touched: not computed, not added to, not by a bit.
+    """
+
+    slot: Tensor
+
+    def __init__(
+        self, slots: Sequence[int], width_in: int, width_out: int, rank: int, alpha: float, rows: RowTasks
+    ) -> None:
         super().__init__()
         self.scale = alpha / rank
-        self.down = nn.Parameter(torch.empty(tasks, rank, width_in))
-        self.up = nn.Parameter(torch.zeros(tasks, width_out, rank))
+        adapted = max(slots) + 1
+        self.down = nn.Parameter(torch.empty(adapted, rank, width_in))
+        self.up = nn.Parameter(torch.zeros(adapted, width_out, rank))
         for down in self.down:
             nn.init.kaiming_uniform_(down, a=math.sqrt(5))
+        self.register_buffer("slot", torch.tensor(slots), persistent=False)  # (tasks,), -1 without a delta
         self._rows = rows
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, T, in) -> (B, T, out)."""
+    def forward(self, out: Tensor, x: Tensor) -> Tensor:
+        """(B, T, out), (B, T, in) -> (B, T, out) with the deltas added."""
         if self._rows.index is None:
             raise RuntimeError("task deltas run inside a student only, which says which task each row is of")
-        down, up = self.down[self._rows.index], self.up[self._rows.index]  # (B, r, in), (B, out, r)
-        narrow = torch.bmm(x, down.to(x.dtype).transpose(1, 2))  # (B, T, r)
-        return torch.bmm(narrow, up.to(x.dtype).transpose(1, 2)) * self.scale
+        slots = self.slot[self._rows.index]  # (B,)
+        chosen = (slots >= 0).nonzero()[:, 0]  # (n,)
+        if not len(chosen):
+            return out
+        down, up = self.down[slots[chosen]], self.up[slots[chosen]]  # (n, r, in), (n, out, r)
+        narrow = torch.bmm(x[chosen], down.to(x.dtype).transpose(1, 2))  # (n, T, r)
+        delta = torch.bmm(narrow, up.to(x.dtype).transpose(1, 2)) * self.scale
+        return out.index_add(0, chosen, delta.to(out.dtype))
 
 
 class AdaptedLinear(nn.Module):
@@ -85,9 +99,10 @@ class AdaptedLinear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(..., in) -> (..., out); (B, T, in) where there is a delta per task."""
         out: Tensor = self.base(x)
-        for delta in (self.delta, self.task_delta):
-            if delta is not None:
-                out = out + delta(x)
+        if self.delta is not None:
+            out = out + self.delta(x)
+        if self.task_delta is not None:
+            out = self.task_delta(out, x)
         return out
 
     @torch.no_grad()
@@ -117,8 +132,17 @@ def add_adapters(encoder: nn.Module, names: Sequence[str], rank: int, alpha: flo
     return len(layers)
 
 
-def add_task_adapters(encoder: nn.Module, names: Sequence[str], rank: int, alpha: float, tasks: int) -> RowTasks:
-    """Put a delta per task beside each linear layer whose last name is in `names`; none when `rank` is 0.
+def add_task_adapters(
+    encoder: nn.Module, names: Sequence[str], rank: int, alpha: float, slots: Sequence[int]
+) -> RowTasks:
+    """Put deltas per task beside each linear layer whose last name is in `names`; none when `rank` is 0.
+
+    Args:
+        encoder: frozen already.
+        names: last names of the layers.
+        rank: of the deltas.
+        alpha: the deltas are scaled by alpha / rank.
+        slots: per task of the student, which delta is its own; -1 for none.
 
     Returns:
         What the layers are told by which task each row is of.
@@ -127,9 +151,9 @@ def add_task_adapters(encoder: nn.Module, names: Sequence[str], rank: int, alpha
         InvalidInput: a name matches no linear layer.
     """
     rows = RowTasks()
-    if rank:
+    if rank and max(slots) >= 0:
         for layer in _adapted(encoder, names, "task_lora_modules"):
-            layer.task_delta = TaskDeltas(tasks, layer.base.in_features, layer.base.out_features, rank, alpha, rows)
+            layer.task_delta = TaskDeltas(slots, layer.base.in_features, layer.base.out_features, rank, alpha, rows)
     return rows
 
 

@@ -35,14 +35,14 @@ class Student(nn.Module):
         self.encoder = encoder
         add_adapters(encoder, config.lora_modules, config.lora_rank, config.lora_alpha)
         self._rows = add_task_adapters(
-            encoder, config.task_lora_modules, config.task_lora_rank, config.task_lora_alpha, len(config.tasks)
+            encoder, config.task_lora_modules, config.task_lora_rank, config.task_lora_alpha, config.delta_slots
         )
         self.task_embedding = TaskEmbedding(len(config.tasks), config.task_width, config.width, config.text_informed)
         self.pooling = TaskPooling(config.width, config.task_width, config.pooling_heads)
         self.moe = nn.ModuleList(
             MoELayer(
                 config.width, config.task_width, config.experts, config.expert_hidden, config.gate_hidden,
-                config.top_k, config.dropout,
+                config.top_k, config.dropout, tasks=len(config.tasks),
             )
             for _ in range(config.moe_layers)
         )  # fmt: skip
@@ -71,7 +71,7 @@ class Student(nn.Module):
         hidden = vectors
         layers = []
         for layer in self.moe:
-            layers.append(layer(hidden, task))
+            layers.append(layer(hidden, task, task_index))
             hidden = layers[-1].hidden  # (B, D)
         logits: dict[tuple[str, str], Tensor] = {}
         rows: dict[str, Tensor] = {}

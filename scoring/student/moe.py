@@ -38,18 +38,25 @@ class Expert(nn.Sequential):
 
 
 class Gate(nn.Module):
-    """`softmax(W2 relu(W1 [h; e_t]))`, optionally kept to its `top_k` largest weights."""
+    """`softmax(W2 relu(W1 [h; e_t]) + b_t)`, optionally kept to its `top_k` largest weights.
 
-    def __init__(self, width: int, task_width: int, hidden: int, experts: int, top_k: int | None) -> None:
+    The leaning `b_t` of each task starts at zero; a task that is added later learns its own.
+    """
+
+    def __init__(
+        self, width: int, task_width: int, hidden: int, experts: int, top_k: int | None, tasks: int = 1
+    ) -> None:
         super().__init__()
+        self.leaning = nn.Embedding(tasks, experts)
+        nn.init.zeros_(self.leaning.weight)
         self.top_k = None if top_k == experts else top_k
         self.layers = nn.Sequential(
             nn.Linear(width + task_width, hidden), nn.ReLU(), nn.Linear(hidden, experts, bias=False)
         )
 
-    def forward(self, hidden: Tensor, task: Tensor) -> GateOutput:
-        """(B, D) response vectors and (B, W) task embeddings -> weights and auxiliary losses."""
-        logits = self.layers(torch.cat([hidden, task], dim=-1)).float()  # (B, E)
+    def forward(self, hidden: Tensor, task: Tensor, task_index: Tensor) -> GateOutput:
+        """(B, D) response vectors, (B, W) task embeddings, (B,) tasks -> weights and auxiliary losses."""
+        logits = self.layers(torch.cat([hidden, task], dim=-1)).float() + self.leaning(task_index)  # (B, E)
         dense = logits.softmax(-1)  # (B, E)
         weights = dense if self.top_k is None else _keep_largest(dense, self.top_k)
         return GateOutput(weights, balance_loss(dense, weights), logits.logsumexp(-1).square().mean())
@@ -60,16 +67,16 @@ class MoELayer(nn.Module):
 
     def __init__(
         self, width: int, task_width: int, experts: int, expert_hidden: int, gate_hidden: int,
-        top_k: int | None = None, dropout: float = 0.0,
+        top_k: int | None = None, dropout: float = 0.0, tasks: int = 1,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.gate = Gate(width, task_width, gate_hidden, experts, top_k)
+        self.gate = Gate(width, task_width, gate_hidden, experts, top_k, tasks)
         self.experts = nn.ModuleList(Expert(width, expert_hidden, dropout) for _ in range(experts))
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, hidden: Tensor, task: Tensor) -> MoEOutput:
-        """Shapes: B responses, D width, E experts, W task width; (B, D), (B, W) -> (B, D)."""
-        gate = self.gate(hidden, task)
+    def forward(self, hidden: Tensor, task: Tensor, task_index: Tensor) -> MoEOutput:
+        """Shapes: B responses, D width, E experts, W task width; (B, D), (B, W), (B,) -> (B, D)."""
+        gate = self.gate(hidden, task, task_index)
         mixed = torch.zeros_like(hidden)  # (B, D)
         for index, expert in enumerate(self.experts):
             weight = gate.weights[:, index, None].to(hidden.dtype)  # (B, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,9 @@ from scoring.domain import Task
 from scoring.student.checkpoint import Manifest
 from scoring.training.config import TrainConfig
 from scoring.training.data import Splits
-from scoring.training.evaluation import Agreement
+from scoring.training.measures import Agreement
+from scoring.training.standards import MET, MISSED, OPEN, STANDARDS, judge
+from scoring.training.tables import number, span
 from scoring.training.trainer import Trained
 
 INTENDED_USE = (
@@ -24,8 +27,10 @@ LIMITS = (
     "It reads text alone: drawings, formulas in pictures and tables are not seen.",
     "Blank answers are not meant for it, and an answer beyond the token limit is read only up to it.",
     "Answers copied from the prompt, written to please the model, or in another language were not studied.",
-    "Fairness across groups of learners was not measured unless a report beside this card says so.",
 )
+
+BRIEFLY = ("n", "mean_qwk", "mean_qwk_low", "mean_qwk_high", "fisher_qwk")
+"""What is kept of agreement on dev, which flatters."""
 
 
 def build_card(
@@ -40,7 +45,7 @@ def build_card(
         "date": datetime.now(UTC).date().isoformat(),
         "code_revision": code_revision(),
         "intended_use": INTENDED_USE,
-        "limits": list(LIMITS),
+        "limits": [*LIMITS, fairness_limit(val)],
         "sample_size_statement": sample_size_statement(splits, val),
         "encoder": {"name": manifest.config.encoder, "sha256": manifest.config.encoder_sha256},
         "weights": {"sha256": manifest.weights_sha256, "bytes": weights_bytes, "parameters": own},
@@ -61,9 +66,21 @@ def build_card(
             "best_epoch": trained.best_epoch,
             "seconds": round(trained.seconds, 1),
         },
-        "dev": dev.to_json(),
+        "calibration": {"coverage": manifest.calibration.coverage} if manifest.calibration.criteria else None,
+        "dev": {name: value for name, value in dev.to_json().items() if name in BRIEFLY},
         "val": val.to_json(),
     }
+
+
+def fairness_limit(val: Agreement) -> str:
+    """What is known about groups of learners, in a sentence."""
+    if not val.groups:
+        return "Whether it treats groups of learners alike is not known: the data tells none apart."
+    columns = ", ".join(dict.fromkeys(group.column.replace("_", " ") for group in val.groups))
+    return (
+        f"Groups of learners were compared by {columns} only, as the data names them; "
+        "how it treats other groups is not known."
+    )
 
 
 def sample_size_statement(splits: Splits, val: Agreement) -> str:
@@ -104,25 +121,22 @@ def card_markdown(card: Mapping[str, Any]) -> str:
         "",
         card["sample_size_statement"],
         "",
-        f"Mean QWK over tasks **{_number(val['mean_qwk'])}** "
-        f"({_number(val['mean_qwk_low'])} to {_number(val['mean_qwk_high'])}), "
-        f"Fisher mean {_number(val['fisher_qwk'])}, {val['n']} responses. Intervals are 95% bootstrap over responses.",
+        f"Mean QWK over tasks **{number(val['mean_qwk'])}** "
+        f"({span(val['mean_qwk_low'], val['mean_qwk_high'])}), "
+        f"Fisher mean {number(val['fisher_qwk'])}, {val['n']} responses. Intervals are 95% bootstrap over responses.",
         "",
-        "| task | criterion | n | QWK | 95% interval | exact | adjacent | SMD | two ratings' QWK (n) |",
-        "|---|---|---:|---:|---|---:|---:|---:|---|",
-    ]
-    for task in val["tasks"]:
-        for c in task["criteria"]:
-            humans = f"{_number(c['human_qwk'])} ({c['n_double']})" if c["n_double"] else "–"
-            lines.append(
-                f"| {task['task_id']} | {c['criterion_id']} | {c['n']} | {_number(c['qwk'])} | "
-                f"{_number(c['qwk_low'])} to {_number(c['qwk_high'])} | {_number(c['exact'])} | "
-                f"{_number(c['adjacent'])} | {_number(c['smd'])} | {humans} |"
-            )
-    lines += [
+        *_agreement(val),
         "",
-        "A dash is an undefined value: one of the two sides used a single level, or nothing was rated.",
+        "r and PRMSE are of the expected score before rounding. A dash is an undefined value: one of the two sides "
+        "used a single level, or too little was rated twice.",
         "",
+        *_thresholds(val),
+        "## Confidence",
+        "",
+        *_confidence(card),
+        "",
+        *_levels(val),
+        *_groups(val),
         "## Tasks",
         "",
         "| task | title | criteria and levels | train | dev | val |",
@@ -138,6 +152,95 @@ def card_markdown(card: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _agreement(val: Mapping[str, Any]) -> list[str]:
+    lines = [
+        "| task | criterion | n | QWK | 95% interval | r | exact | adjacent | SMD | PRMSE | two ratings' QWK (n) |",
+        "|---|---|---:|---:|---|---:|---:|---:|---:|---:|---|",
+    ]
+    for task in val["tasks"]:
+        for c in task["criteria"]:
+            humans = f"{number(c['human_qwk'])} ({c['n_double']})" if c["n_double"] else "–"
+            lines.append(
+                f"| {task['task_id']} | {c['criterion_id']} | {c['n']} | {number(c['qwk'])} | "
+                f"{span(c['qwk_low'], c['qwk_high'])} | {number(c['pearson'])} | {number(c['exact'])} | "
+                f"{number(c['adjacent'])} | {number(c['smd'])} | {number(c['prmse'])} | {humans} |"
+            )
+    return lines
+
+
+def _thresholds(val: Mapping[str, Any]) -> list[str]:
+    if not val["tasks"]:
+        return []
+    said = [judge(task) for task in val["tasks"]]
+    lines = [
+        "## Usual thresholds",
+        "",
+        "Tasks whose whole interval meets a threshold, misses it, or leaves it open (Williamson, Xi & Breyer 2012).",
+        "",
+        "| figure | threshold | met | missed | not enough evidence |",
+        "|---|---|---:|---:|---:|",
+    ]
+    for standard in STANDARDS:
+        counts = Counter(verdicts[standard.figure] for verdicts in said)
+        lines.append(f"| {standard.label} | {standard.rule} | {counts[MET]} | {counts[MISSED]} | {counts[OPEN]} |")
+    return [*lines, ""]
+
+
+def _confidence(card: Mapping[str, Any]) -> list[str]:
+    val, means = card["val"], card["val"]["means"]
+    if not means:
+        return ["Nothing was held out to measure it on."]
+    lines = [
+        f"Calibration error (ECE, bins of equal size) {number(val['ece'])}; perfect calibration would show about "
+        f"{number(val['ece_by_chance'])} on so few scores. Brier score {number(means['brier'])}.",
+    ]
+    if card["calibration"] and means["coverage"] is not None:
+        lines += [
+            "",
+            f"Score sets are made to hold the human level {card['calibration']['coverage']:.0%} of the time. "
+            f"On val they hold it {means['coverage']:.1%} of the time, with {means['set_size']:.2f} levels in a set.",
+        ]
+    return lines
+
+
+def _levels(val: Mapping[str, Any]) -> list[str]:
+    if not val["by_level"]:
+        return []
+    lines = [
+        "## Agreement by score level",
+        "",
+        "| levels | level | n | exact | mean error, points |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for shape in val["by_level"]:
+        scale = f"{shape['points'][0]}–{shape['points'][-1]} ({shape['criteria']} criteria)"
+        lines += [
+            f"| {scale} | {level['level']} | {level['n']} | {number(level['exact'])} | {number(level['mean_error'])} |"
+            for level in shape["levels"]
+        ]
+    return [*lines, ""]
+
+
+def _groups(val: Mapping[str, Any]) -> list[str]:
+    if not val["groups"]:
+        return []
+    lines = [
+        "## Groups of learners",
+        "",
+        "Difference of standardised means: how much more the machine than people favours a group, in standard "
+        "deviations. The usual limit is 0.10 to either side.",
+        "",
+        "| group | n | difference | 95% interval | exact |",
+        "|---|---:|---:|---|---:|",
+    ]
+    lines += [
+        f"| {g['column'].replace('_', ' ')}: {g['value']} | {g['n']} | {number(g['dsm'])} | "
+        f"{span(g['dsm_low'], g['dsm_high'])} | {number(g['exact'])} |"
+        for g in val["groups"]
+    ]
+    return [*lines, ""]
+
+
 def code_revision() -> str:
     """The commit of this checkout, or "unknown" outside one."""
     try:
@@ -148,7 +251,3 @@ def code_revision() -> str:
     except (OSError, subprocess.SubprocessError):
         return "unknown"
     return found.stdout.strip() or "unknown"
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"

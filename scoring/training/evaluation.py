@@ -124,7 +124,7 @@ def interval_of_difference(
     means = []
     for predicted in (predicted_a, predicted_b):
         of_tasks = [
-            figures.mean_over([figures.kappas_of(judged, weights) for judged in of_task])
+            figures.mean_over([figures.kappas_of(judged, weights[:, judged.place]) for judged in of_task])
             for _, of_task, weights in _by_task(rows, predicted, replicates, seed)
         ]
         means.append(figures.mean_over(of_tasks) if of_tasks else np.full(1 + replicates, np.nan))

@@ -20,6 +20,9 @@ from scoring.training.tables import number, span
 
 TEMPLATE = Path(__file__).with_name("report.html")
 WORDS = {MET: "met", MISSED: "missed", OPEN: "not enough evidence", None: "not known"}
+AXES = ((0.3, 0.1), (0.5, 0.1), (1.0, 0.5), (2.0, 1.0))
+"""How far an axis around 0 may reach, and its steps."""
+
 OPENED = 40
 """So many confusion tables are laid out at once; more are folded up."""
 
@@ -69,22 +72,23 @@ def render(report: Mapping[str, Any], tasks: Mapping[str, Task]) -> str:
     qwk = [_line(_title(tasks, t), t, "qwk", mark=t["human_qwk"]) for t in report["tasks"]]
     coverage = [_line(_title(tasks, t), t, "coverage") for t in report["tasks"]]
     groups = [
-        Line(f"{g['column']}: {g['value']}", g["n"], g["dsm"], g["dsm_low"], g["dsm_high"],
+        Line(f"{g['column'].replace('_', ' ')}: {g['value']}", g["n"], g["dsm"], g["dsm_low"], g["dsm_high"],
              verdict=verdict(GROUPS, g["dsm_low"], g["dsm_high"], g["n"]))
         for g in report["groups"]
     ]  # fmt: skip
     return template.render(
         report=report,
         span=span,
+        share_interval=share_interval,
         words=WORDS,
         standards=STANDARDS,
         group_standard=GROUPS,
         title=lambda task_id: _title(tasks, {"task_id": task_id}),
         criterion=lambda task_id, criterion_id: _name(tasks, task_id, criterion_id),
         qwk=qwk,
-        qwk_scale=upward_scale(qwk, most=0.6),
+        qwk_scale=upward_scale(qwk, most=0.6, step=0.2),
         coverage=coverage,
-        coverage_scale=upward_scale(coverage, most=0.8),
+        coverage_scale=upward_scale(coverage, most=0.8, step=0.1),
         groups=groups,
         group_scale=even_scale(groups),
         judge=judge,
@@ -95,17 +99,28 @@ def render(report: Mapping[str, Any], tasks: Mapping[str, Task]) -> str:
     )
 
 
-def upward_scale(lines: Iterable[Line], *, most: float) -> Scale:
-    """An axis that ends at 1 and begins at `most` or a whole fifth below everything shown, -1 at the lowest."""
+def upward_scale(lines: Iterable[Line], *, most: float, step: float) -> Scale:
+    """An axis that ends at 1 and begins at `most`, or lower where something lies lower; -1 at the lowest."""
     shown = [value for line in lines for value in (line.low, line.value, line.mark) if value is not None]
-    return Scale(max(-1.0, min([most, *(math.floor(value * 5) / 5 for value in shown)])), 1.0, 0.2 if most < 0.8 else 0.1)
+    return Scale(max(-1.0, min([most, *(math.floor(value / step) * step for value in shown)])), 1.0, step)
 
 
 def even_scale(lines: Iterable[Line]) -> Scale:
-    """An axis around 0 that holds all intervals, at least 0.3 to each side."""
-    shown = [abs(value) for line in lines for value in (line.low, line.value, line.high) if value is not None]
-    reach = max([0.3, *(math.ceil(value * 10) / 10 for value in shown)])
-    return Scale(-reach, reach, 0.1 if reach <= 0.5 else 0.5 if reach > 1 else reach / 4)
+    """An axis around 0 that holds all intervals up to 2, at least 0.3 to each side."""
+    furthest = max((abs(v) for line in lines for v in (line.low, line.value, line.high) if v is not None), default=0.0)
+    reach, step = next((axis for axis in AXES if axis[0] >= furthest), AXES[-1])
+    return Scale(-reach, reach, step)
+
+
+def share_interval(share: float, n: int, z: float = 1.96) -> tuple[float, float]:
+    """Wilson's 95% interval of a share of n.
+
+    >>> [round(end, 3) for end in share_interval(1.0, 28)]
+    [0.879, 1.0]
+    """
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def reasons(report: Mapping[str, Any], tasks: Mapping[str, Task]) -> dict[str, list[str]]:

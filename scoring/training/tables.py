@@ -11,8 +11,8 @@ from scoring.training.standards import MET, MISSED, OPEN, STANDARDS, judge
 NAME = 28
 
 NOTE = (
-    "r: of expected scores before rounding. H-H: QWK of two people on the responses that both scored;\n"
-    "HM-HH: the machine's there, less theirs. SMD of a task: its criterion's furthest from 0. –: undefined."
+    "r: of expected scores before rounding. H-H: QWK of two people, where both scored; HM-HH: the\n"
+    "machine's there, less theirs. SMD of a task: its criterion's furthest from 0. –: undefined."
 )
 
 
@@ -27,8 +27,10 @@ def number(value: float | None, digits: int = 3) -> str:
 
     >>> number(0.5), number(None)
     ('0.500', '–')
+    >>> number(-0.0001, 2)
+    '0.00'
     """
-    return "–" if value is None else f"{value:.{digits}f}"
+    return "–" if value is None else f"{round(value, digits) + 0.0:.{digits}f}"
 
 
 def span(low: float | None, high: float | None, digits: int = 3) -> str:
@@ -116,9 +118,7 @@ def _summary(report: Mapping[str, Any]) -> str:
     lines = [f"{'Usual thresholds':{NAME}} {'bound':>24} {'met':>6} {'missed':>7} {'open':>6}  (tasks)"]
     for standard in STANDARDS:
         counts = Counter(verdicts[standard.figure] for verdicts in said)
-        lines.append(
-            f"{standard.label:{NAME}} {standard.rule:>24} {counts[MET]:6} {counts[MISSED]:7} {counts[OPEN]:6}"
-        )
+        lines.append(f"{standard.label:{NAME}} {standard.rule:>24} {counts[MET]:6} {counts[MISSED]:7} {counts[OPEN]:6}")
     lines += [
         "",
         f"mean QWK over {len(report['tasks'])} tasks {number(report['mean_qwk'])} "

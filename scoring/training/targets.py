@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,8 @@ def write_targets(targets: Targets, path: Path) -> None:
     except OSError as error:
         raise InvalidInput(f"{path}: can't be written ({error.strerror})") from None
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(NotADirectoryError):
+            partial.unlink(missing_ok=True)
 
 
 def read_targets(path: Path, *, data_sha256: str, tasks: Mapping[str, Task]) -> Targets:

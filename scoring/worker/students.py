@@ -13,18 +13,20 @@ from db.tables import StudentVersion
 from scoring.errors import ModelUnavailable
 from scoring.inference.engine import Engine
 from scoring.services.versions import active_version
+from scoring.worker.turns import Turns
 
 HELD = 2  # the active version, and the one it is compared with
 
 
 class Students:
-    """Engines by student version, loaded on first use."""
+    """Engines by student version, loaded on first use. Threads may share them: forward passes wait for their turn."""
 
     def __init__(self, *, encoder: str, device: str) -> None:
         self._encoder = encoder
         self._device = device
         self._lock = threading.Lock()
         self._engines: OrderedDict[int, Engine] = OrderedDict()
+        self.turns = Turns()
         self._latest = {"device": "", "student_version_key": ""}
 
     def get(self, database: Database, version_id: int) -> Engine:
@@ -42,6 +44,9 @@ class Students:
             if row is None:
                 raise ModelUnavailable(f"student version {version_id} is not registered")
             engine = Engine.load(Path(row.folder), encoder=self._encoder, device=self._device)
+            # The tokenizer changes its own settings once; no two threads may be there to see it.
+            engine.tokenizer(["one text"])
+            self.turns.share(engine.student)
             self._engines[version_id] = engine
             while len(self._engines) > HELD:
                 self._engines.popitem(last=False)

@@ -22,7 +22,7 @@ class Rank(IntEnum):
 
 
 class Turns:
-    """Lets threads share one model, a forward pass at a time.
+    """Lets threads share one model, which remembers things during a forward pass: one pass at a time.
 
     Work announces itself with `at(rank)` for as long as it lasts; meanwhile work of lower rank stops
     before its next forward pass. Threads of the same rank alternate as they come.
@@ -31,13 +31,14 @@ class Turns:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._present = [0] * len(Rank)
-        self._taken = False
+        self._owner: int | None = None  # the thread whose turn it is
+        self._depth = 0
         self._of_thread = threading.local()
 
     @contextmanager
     def at(self, rank: Rank) -> Iterator[None]:
         """Work at this rank, in this thread, until the block ends. Blocks may stand inside each other."""
-        before = self._rank()
+        before = self.rank
         self._count(rank, 1)
         self._of_thread.rank = rank
         try:
@@ -45,6 +46,21 @@ class Turns:
         finally:
             self._of_thread.rank = before
             self._count(rank, -1)
+
+    @contextmanager
+    def alone(self, rank: Rank) -> Iterator[None]:
+        """Work at this rank with the model to itself for the whole block: for what changes the model meanwhile."""
+        with self.at(rank):
+            self._take()
+            try:
+                yield
+            finally:
+                self._give_back()
+
+    @property
+    def rank(self) -> Rank:
+        """At which rank this thread works; bulk, unless it said so."""
+        return getattr(self._of_thread, "rank", Rank.BULK)
 
     def busy(self, rank: Rank) -> bool:
         """Whether more urgent work than this goes on."""
@@ -57,21 +73,22 @@ class Turns:
         # Also after an error, or nobody would get a turn again.
         model.register_forward_hook(self._give_back, always_call=True)
 
-    def _rank(self) -> Rank:
-        return getattr(self._of_thread, "rank", Rank.BULK)
-
     def _count(self, rank: Rank, change: int) -> None:
         with self._changed:
             self._present[rank] += change
             self._changed.notify_all()
 
     def _take(self, *_: Any) -> None:
-        rank = self._rank()
+        me, rank = threading.get_ident(), self.rank
         with self._changed:
-            self._changed.wait_for(lambda: not self._taken and not any(self._present[:rank]))
-            self._taken = True
+            if self._owner != me:
+                self._changed.wait_for(lambda: self._owner is None and not any(self._present[:rank]))
+                self._owner = me
+            self._depth += 1
 
     def _give_back(self, *_: Any) -> None:
         with self._changed:
-            self._taken = False
-            self._changed.notify_all()
+            self._depth -= 1
+            if self._depth == 0:
+                self._owner = None
+                self._changed.notify_all()

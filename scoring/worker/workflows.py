@@ -8,23 +8,36 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from dbos import DBOS
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from db.engine import Database
 from db.queries import criterion_ids, next_unscored, unscored_count
-from db.tables import Base, MachineScore, ResponseFlag, TaskRow, TaskVersion, Upload, utc_now
+from db.tables import (
+    Base,
+    MachineScore,
+    Response,
+    ResponseFlag,
+    ResponseGates,
+    TaskRow,
+    TaskVersion,
+    Upload,
+    utc_now,
+)
 from scoring.domain import UploadStatus
 from scoring.errors import ModelUnavailable, StorageFull
+from scoring.inference.engine import ResponseScore
 from scoring.jobs import SCORE_UPLOAD
+from scoring.services.review_state import refresh
 from scoring.services.tasks import task_of
 from scoring.services.versions import active_version
+from scoring.worker.checking import check_answers, raise_urgent
 from scoring.worker.students import Students
 
 logger = logging.getLogger(__name__)
@@ -51,11 +64,13 @@ def configure(database: Database, students: Students, chunk_size: int) -> None:
 
 @DBOS.workflow(name=SCORE_UPLOAD, max_recovery_attempts=RECOVERIES)
 def score_upload(upload_id: str, job_id: str, again: bool) -> str:
-    """Score every response of an upload that is neither blank nor scored; returns the final status."""
+    """Check every response of an upload, and score those that are neither blank nor scored; returns the final status."""
     try:
+        look_for_urgent_signs(upload_id)
         begun = begin_scoring(upload_id, job_id, again)
         if begun["status"] != UploadStatus.RUNNING:
             return str(begun["status"])
+        check_texts(upload_id, job_id, begun["student_version_id"], again)
         after = 0
         while True:
             chunk = score_chunk(upload_id, job_id, begun["student_version_id"], again, after)
@@ -108,6 +123,37 @@ def close_abandoned() -> None:
             _finish(upload_id, job_id, UploadStatus.FAILED, "Scoring was interrupted. Press “Score the rest”.")
 
 
+class _Replaced(Exception):
+    """The job may not write any more."""
+
+
+@DBOS.step()
+@patiently
+def look_for_urgent_signs(upload_id: str) -> None:
+    """Raise alerts before anything else, so that neither a cancel nor a missing model keeps them from people."""
+    raise_urgent(_Tools.database, upload_id)
+
+
+@DBOS.step()
+@patiently
+def check_texts(upload_id: str, job_id: str, student_version_id: int, again: bool) -> None:
+    """Run the response checks and find the answers that say the same; what is found to be blank is not scored."""
+
+    def still_wanted() -> None:
+        with _Tools.database.read() as session:
+            if _fenced(session, upload_id, job_id) is None:
+                raise _Replaced
+
+    try:
+        check_answers(_Tools.database, upload_id, still_wanted)
+    except _Replaced:
+        return
+    with _Tools.database.write() as session:
+        upload = _fenced(session, upload_id, job_id)
+        if upload is not None:
+            upload.total = upload.scored + unscored_count(session, upload_id, None if again else student_version_id)
+
+
 @DBOS.step()
 @patiently
 def begin_scoring(upload_id: str, job_id: str, again: bool) -> dict[str, Any]:
@@ -156,26 +202,17 @@ def score_chunk(upload_id: str, job_id: str, student_version_id: int, again: boo
     # No transaction is open while the model works.
     engine = _Tools.students.get(_Tools.database, student_version_id)
     scores = engine.score(task_key, [text for _, text in rows])
-    values = [
-        {
-            "response_id": response_id,
-            "criterion_id": criteria[score.criterion_id],
-            "student_version_id": student_version_id,
-            "level": score.level,
-            "expected": score.expected,
-            "probabilities": list(score.probabilities),
-            "job_id": job_id,
-            "created_at": utc_now(),
-        }
-        for (response_id, _), response in zip(rows, scores, strict=True)
-        for score in response.criteria
-    ]
+    given = {response_id: score for (response_id, _), score in zip(rows, scores, strict=True)}
     with _Tools.database.write() as session:
         if _fenced(session, upload_id, job_id) is None:
             return {"status": UploadStatus.CANCELLED, "after": None}
-        _save(session, values)
-        _flag(session, [response_id for (response_id, _), r in zip(rows, scores, strict=True) if r.truncated])
-        session.execute(update(Upload).where(Upload.id == upload_id).values(scored=Upload.scored + len(rows)))
+        there = set(session.scalars(select(Response.id).where(Response.id.in_(list(given)))))
+        # Erased while the model worked: there is nothing to put a score on.
+        given = {response_id: score for response_id, score in given.items() if response_id in there}
+        _save(session, given, criteria, student_version_id, job_id)
+        _flag(session, [response_id for response_id, score in given.items() if score.truncated])
+        refresh(session, given, alike=False)
+        session.execute(update(Upload).where(Upload.id == upload_id).values(scored=Upload.scored + len(given)))
     return {"status": UploadStatus.RUNNING, "after": rows[-1][0]}
 
 
@@ -205,17 +242,44 @@ def _close(upload: Upload, status: UploadStatus, error: str) -> str:
     return status
 
 
-def _save(session: Session, values: list[dict[str, Any]]) -> None:
-    """Insert scores; one that this version gave before is replaced, so that a step run twice leaves one."""
-    insert = _insert_into(session, MachineScore)
-    replaced = ("level", "expected", "probabilities", "job_id", "created_at")
-    session.execute(
-        insert.on_conflict_do_update(
-            index_elements=["response_id", "criterion_id", "student_version_id"],
-            set_={name: insert.excluded[name] for name in replaced},
-        ),
-        values,
+def _save(
+    session: Session,
+    scores: Mapping[int, ResponseScore],
+    criteria: Mapping[str, int],
+    student_version_id: int,
+    job_id: str,
+) -> None:
+    """Put scores in place of those that this version gave before, so that a step run twice leaves one.
+
+    They get new ids: the newest score of a response is the one with the highest.
+    """
+    for table in (MachineScore, ResponseGates):
+        session.execute(
+            delete(table).where(table.response_id.in_(list(scores)), table.student_version_id == student_version_id)
+        )
+    session.add_all(
+        MachineScore(
+            response_id=response_id,
+            criterion_id=criteria[score.criterion_id],
+            student_version_id=student_version_id,
+            level=score.level,
+            expected=score.expected,
+            probabilities=list(score.probabilities),
+            level_set=list(score.level_set) or None,
+            job_id=job_id,
+        )
+        for response_id, response in scores.items()
+        for score in response.criteria
     )
+    session.add_all(
+        ResponseGates(
+            response_id=response_id,
+            student_version_id=student_version_id,
+            weights=[list(layer) for layer in response.gate_weights],
+        )
+        for response_id, response in scores.items()
+    )
+    session.flush()
 
 
 def _flag(session: Session, response_ids: list[int]) -> None:

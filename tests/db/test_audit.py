@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -15,9 +20,13 @@ from sqlalchemy import delete, func, select, text
 from sqlalchemy.orm import Session
 
 from db.engine import Database
-from db.tables import AuditEvent, AuditHead
+from db.tables import AuditEvent, AuditHead, utc_now
+from pages.components.audit_words import ACTIONS, KINDS
 from scoring.domain import Role
-from scoring.services.audit import record, verify_chain
+from scoring.errors import InvalidInput
+from scoring.services import audit as audit_service
+from scoring.services.audit import SYSTEM, AuditFilter, record, verify_chain
+from scoring.settings import ROOT
 from tests.conftest import PASSWORD, School
 
 
@@ -203,6 +212,110 @@ def test_events_come_in_pages_newest_first_and_by_action(school: School) -> None
     assert [event.id for event in every] == list(range(total, 0, -1))
     page, same = audit.events(admin, limit=2, offset=1)
     assert (page, same) == (every[1:3], total)
-    sections, count = audit.events(admin, action="section.")
+    sections, count = audit.events(admin, AuditFilter("section."))
     assert count == len(sections) == 2
-    assert audit.events(admin, action="%")[1] == 0, "a sign of LIKE is a plain character"
+    assert audit.events(admin, AuditFilter("%"))[1] == 0, "a sign of LIKE is a plain character"
+
+
+def test_events_are_found_by_person_object_and_time(school: School) -> None:
+    audit, admin, edna = school.services.audit, school.administrator, school.educator
+    before = utc_now()
+    upload = school.upload()
+    after = utc_now()
+    school.services.uploads.original(admin, upload)
+
+    def actions(**only: Any) -> list[str]:
+        return [event.action for event in audit.events(admin, AuditFilter(**only))[0]]
+
+    assert actions(object_type="upload", object_id=upload) == ["upload.download_original", "upload.submit"]
+    assert actions(object_type="upload", person=edna.user_id) == ["upload.submit"]
+    assert actions(since=before, until=after) == ["upload.submit"]
+    assert actions(since=after) == ["upload.download_original"]
+    assert actions(action="upload.", person=school.stranger.user_id) == []
+    assert set(actions(person=SYSTEM)) == {"itembank.load"}
+
+
+def test_the_export_is_on_record_and_can_be_checked_without_the_program(school: School) -> None:
+    audit, admin = school.services.audit, school.administrator
+    school.upload()
+    name, data = audit.export(admin)
+    assert name.startswith("audit log ")
+    rows = list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))
+    assert len(rows) - 1 == school.count("audit_events")
+    assert rows[-1][3] == "audit.export"
+    previous = "0" * 64
+    for number, at, account, action, kind, thing, detail, before, seal in rows[1:]:
+        content = [int(number), at, int(account) if account else None, action, kind, thing, json.loads(detail), before]
+        assert before == previous
+        assert seal == sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+        previous = seal
+
+
+def test_the_export_holds_what_was_asked_for_and_says_so(school: School) -> None:
+    audit, admin = school.services.audit, school.administrator
+    _, data = audit.export(admin, AuditFilter("section.", person=school.educator.user_id))
+    rows = list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline="")))
+    assert [(row["Action"], row["Account"]) for row in rows] == [("section.create", str(school.educator.user_id))]
+    [event], _ = audit.events(admin, AuditFilter("audit.export"))
+    assert event.detail == {"events": 1, "only": {"action": "section.", "person": str(school.educator.user_id)}}
+
+
+def test_a_log_too_long_for_one_file_is_refused_with_the_remedy(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_service, "MOST_EXPORTED", 3)
+    before = school.count("audit_events")
+    with pytest.raises(InvalidInput, match="Choose a shorter time"):
+        school.services.audit.export(school.administrator)
+    assert school.count("audit_events") == before
+
+
+def _looks(school: School) -> list[tuple[int | None, str, str]]:
+    events, _ = school.services.audit.events(school.administrator, limit=1000)
+    return [(e.actor_id, e.action, e.object_id) for e in reversed(events) if e.action.endswith(".see")]
+
+
+def test_a_look_is_on_record_once_an_hour_by_person_and_object(school: School, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks, edna, ada = school.services.looks, school.educator, school.administrator
+    upload = school.upload()
+    first, second = school.response_ids(upload)
+    for _ in range(3):
+        looks.upload(edna, upload)
+        looks.response(edna, first)
+    looks.response(edna, second)
+    looks.response(ada, first)
+    seen = [
+        (edna.user_id, "upload.see", upload),
+        (edna.user_id, "response.see", str(first)),
+        (edna.user_id, "response.see", str(second)),
+        (ada.user_id, "response.see", str(first)),
+    ]
+    assert _looks(school) == seen
+    monkeypatch.setattr(audit_service, "utc_now", lambda: utc_now() + timedelta(minutes=59))
+    looks.response(edna, first)
+    assert _looks(school) == seen
+    monkeypatch.setattr(audit_service, "utc_now", lambda: utc_now() + timedelta(minutes=61))
+    looks.response(edna, first)
+    assert _looks(school) == [*seen, (edna.user_id, "response.see", str(first))]
+    assert school.services.audit.verify(ada).intact
+
+
+def test_looks_of_many_tabs_at_once_are_one_event(school: School) -> None:
+    upload = school.upload()
+    first, _ = school.response_ids(upload)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: school.services.looks.response(school.educator, first), range(16)))
+    assert len(_looks(school)) == 1
+
+
+def test_every_recorded_action_has_words_on_the_screen() -> None:
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "scoring").rglob("*.py")]
+    recorded = {
+        action
+        for source in sources
+        for call in re.findall(r"\b(?:record|record_look|_record)\(([^)]*)", source)
+        for action in re.findall(r'"([a-z_]+\.[a-z_]+)"', call)
+    }
+    assert {"upload.submit", "response.see", "section.archive", "alert.read"} <= recorded
+    assert recorded - set(ACTIONS) == set()
+    assert [action for action in ACTIONS if not any(action.startswith(kind) for kind in KINDS if kind)] == []

@@ -35,6 +35,7 @@ class Things:
     response: int
     candidate: int
     file: ClassFile
+    trial: str
 
 
 def arrange(school: School, folder: Path) -> Things:
@@ -58,7 +59,8 @@ def arrange(school: School, folder: Path) -> Things:
         session.flush()
         candidate = row.id
     file = school.services.uploads.read_file(school.educator, "f.csv", FILE)
-    return Things(school, running, finished, response, candidate, file)
+    trial = school.services.explanations.try_text(school.educator, response, "Heat goes in.")
+    return Things(school, running, finished, response, candidate, file, trial)
 
 
 @pytest.fixture
@@ -135,6 +137,10 @@ OWNERS: dict[str, Call] = {
     "review.response": lambda s, a, t: s.review.response(a, t.response),
     "review.decide": lambda s, a, t: s.review.decide(a, t.response, 1, {"heat": 1}, "second"),
     "review.undo": lambda s, a, t: s.review.undo(a, t.response, 1, "third"),
+    "explanations.of": lambda s, a, t: s.explanations.of(a, t.response),
+    "explanations.again": lambda s, a, t: s.explanations.again(a, t.response),
+    "explanations.try_text": lambda s, a, t: s.explanations.try_text(a, t.response, "Heat moves to the ice."),
+    "explanations.trial": lambda s, a, t: s.explanations.trial(a, t.trial),
 }
 EVERYBODY: dict[str, Call] = {
     "accounts.change_password": lambda s, a, t: s.accounts.change_password(a, PASSWORD, "quite another sentence"),
@@ -156,6 +162,7 @@ EVERYBODY: dict[str, Call] = {
 WITHOUT_A_SESSION = {
     "accounts.needs_setup", "accounts.new_setup_code", "accounts.set_up", "accounts.sign_in", "accounts.resume",
     "accounts.sign_out", "health.database", "health.workers", "health.ready", "jobs.enqueue_scoring", "jobs.close",
+    "jobs.enqueue_explanation", "jobs.enqueue_explanations", "jobs.enqueue_trial",
 }  # fmt: skip
 GUARDED = {**ADMINISTRATORS, **OWNERS, **EVERYBODY}
 
@@ -199,7 +206,7 @@ def test_whoever_may_use_it_can(things: Things, name: str) -> None:
     GUARDED[name](things.school.services, actor, things)
 
 
-@pytest.mark.parametrize("name", sorted(set(OWNERS) - {"review.undo"}))
+@pytest.mark.parametrize("name", sorted(set(OWNERS) - {"review.undo", "explanations.trial"}))
 def test_an_administrator_may_help_in_every_section(things: Things, name: str) -> None:
     OWNERS[name](things.school.services, things.school.administrator, things)
 
@@ -279,7 +286,7 @@ def test_a_shared_section_is_shared_whole_and_listed_for_both(things: Things) ->
     school.services.sections.share(school.educator, school.section, " SAM@school.example ")
     school.services.sections.share(school.educator, school.section, "sam@school.example")
     for name, call in OWNERS.items():
-        if name not in {"review.undo", "sections.set_archived", "uploads.score_again"}:
+        if name not in {"review.undo", "explanations.trial", "sections.set_archived", "uploads.score_again"}:
             call(school.services, school.stranger, things)
     summary: UploadSummary = school.services.uploads.get(school.educator, things.upload)
     assert summary.section == "Taken over"

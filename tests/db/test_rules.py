@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from db.tables import AuditEvent, HouseRule
 from scoring.errors import InvalidInput, NotAllowed, NotFound
@@ -25,6 +25,14 @@ from scoring.services.rules import (
     rule,
 )
 from tests.conftest import School
+
+
+@pytest.fixture
+def school(school: School) -> School:
+    """The school before anybody has chosen anything."""
+    with school.database.write() as session:
+        session.execute(delete(HouseRule))
+    return school
 
 
 def stored(school: School, name: str) -> dict[str, Any]:

@@ -17,6 +17,10 @@ from scoring.student.pooling import TaskPooling
 from scoring.student.tokens import Tokenizer, pad
 
 
+HERE = torch.zeros(8, dtype=torch.long)
+"""The task index of responses where there is one task only."""
+
+
 def a_batch(texts, tokenizer):
     return pad(tokenizer(texts), tokenizer.pad_id)
 
@@ -27,7 +31,7 @@ def test_moe_of_one_expert_is_a_residual_perceptron_with_layer_norm():
     hidden, task = torch.randn(5, 8), torch.randn(5, 3)
     first, _, _, second = layer.experts[0]
     plain = nn.functional.layer_norm(hidden + second(first(hidden).relu()), (8,), layer.norm.weight, layer.norm.bias)
-    out = layer(hidden, task)
+    out = layer(hidden, task, HERE[: len(hidden)])
     assert torch.allclose(out.hidden, plain, atol=1e-6)
     assert torch.equal(out.weights, torch.ones(5, 1))
 
@@ -38,14 +42,14 @@ def test_sparse_gate_over_all_experts_equals_the_dense_one():
     all_of_them = MoELayer(8, 3, experts=4, expert_hidden=16, gate_hidden=4, top_k=4).eval()
     all_of_them.load_state_dict(dense.state_dict())
     hidden, task = torch.randn(5, 8), torch.randn(5, 3)
-    assert torch.equal(dense(hidden, task).hidden, all_of_them(hidden, task).hidden)
+    assert torch.equal(dense(hidden, task, HERE[:5]).hidden, all_of_them(hidden, task, HERE[:5]).hidden)
 
 
 def test_sparse_gate_uses_only_its_largest_weights_and_is_their_weighted_sum():
     torch.manual_seed(0)
     layer = MoELayer(8, 3, experts=4, expert_hidden=16, gate_hidden=4, top_k=2).eval()
     hidden, task = torch.randn(6, 8), torch.randn(6, 3)
-    out = layer(hidden, task)
+    out = layer(hidden, task, HERE[: len(hidden)])
     assert ((out.weights > 0).sum(-1) == 2).all()
     assert torch.allclose(out.weights.sum(-1), torch.ones(6))
     mixed = sum(out.weights[:, k, None] * layer.experts[k](hidden) for k in range(4))
@@ -224,6 +228,21 @@ def test_each_row_of_a_mixed_batch_goes_through_its_own_tasks_deltas(tiny_config
         assert not torch.allclose(mixed.logits["moving-cart", "claim"], again.logits["moving-cart", "claim"])
         merged = student.merge_adapters()(ids, mask, torch.tensor([0, 1, 1]))
     assert torch.allclose(merged.logits[key], again.logits[key], atol=1e-5)
+
+
+def test_rows_of_tasks_without_a_delta_are_not_touched(tiny_config, tiny_encoder):
+    bare = Student(tiny_config, load_encoder(tiny_encoder)).eval()
+    grown = with_task_deltas(tiny_config, tiny_encoder, adapted_tasks=("moving-cart",))
+    grown.load_state_dict(bare.own_state(), strict=False)
+    ids, mask = a_batch(["salt melts", "faster force", "heat"], Tokenizer(tiny_encoder, 32))
+    with torch.inference_mode():
+        for index in (torch.tensor([0, 1, 0]), torch.tensor([0, 0, 0])):
+            before, after = bare(ids, mask, index), grown(ids, mask, index)
+            assert torch.equal(before.logits["melting.ice", "score"], after.logits["melting.ice", "score"])
+            places = (index == 0).nonzero()[:, 0]
+            assert torch.equal(before.gate_weights[places], after.gate_weights[places])
+        changed = grown(ids, mask, torch.tensor([1, 1, 1])).vectors
+        assert not torch.allclose(bare(ids, mask, torch.tensor([1, 1, 1])).vectors, changed)
 
 
 def test_task_deltas_are_trained_saved_and_loaded(tiny_config, tiny_encoder, tmp_path):

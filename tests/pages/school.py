@@ -9,11 +9,22 @@ from collections.abc import Sequence
 
 from sqlalchemy import select, update
 
-from db.tables import CriterionRow, MachineScore, Response, StudentVersion, TaskRow, TaskVersion, Upload, utc_now
+from db.tables import (
+    CriterionRow,
+    HouseRule,
+    MachineScore,
+    Response,
+    StudentVersion,
+    TaskRow,
+    TaskVersion,
+    Upload,
+    utc_now,
+)
 from scoring.domain import Role, UploadStatus
 from scoring.intake.checking import Mapping
 from scoring.services.actors import Actor
 from scoring.services.house import Services
+from scoring.services.review_state import refresh
 from scoring.services.tasks import newest_version
 from scoring.services.versions import ACTIVE
 
@@ -38,6 +49,8 @@ def hire_student(services: Services) -> None:
                 version_key="v1", folder="nowhere", state=ACTIVE, shapes=SHAPES, card={}, activated_at=utc_now()
             )
         )
+        # Every score shows at once; tests of blind scoring set a share.
+        session.add(HouseRule(name="blind", value={"share": 0}))
 
 
 def task_version(services: Services, key: str) -> int:
@@ -86,6 +99,8 @@ def score(services: Services, upload_id: str, levels: Levels[int, int], sure: fl
                         expected=float(level), probabilities=shares, job_id=upload.job_id,
                     )
                 )  # fmt: skip
+        session.flush()
+        refresh(session, session.scalars(select(Response.id).where(Response.upload_id == upload_id)))
     set_status(services, upload_id, UploadStatus.DONE, scored=len(levels), started_at=utc_now())
 
 

@@ -44,7 +44,7 @@ class Desk {
   // Whether the choice in hand is another one than the machine suggested when it was begun, or suggests for any
   // of the alike answers that it shall stand for.
   differs(forAll = false) {
-    const suggested = [this.draft.seen ?? {}, ...(forAll ? this.openMembers.map((member) => member.machine) : [])];
+    const suggested = [this.draft.seen, ...(forAll ? this.openMembers.map((member) => member.machine) : [])];
     const levels = Object.entries(this.draft.levels);
     return levels.some(([id, level]) => suggested.some((seen) => id in seen && seen[id] !== level));
   }
@@ -160,9 +160,9 @@ class Desk {
   // The choice in hand carries the revision and the suggestion that were on the screen when it began.
   begin() {
     if (!this.drafts.has(this.current)) {
-      const { id, revision, hidden, parts } = this.view;
+      const { id, revision, parts } = this.view;
       const suggested = Object.entries(parts).filter(([, part]) => part.machine !== null);
-      const seen = hidden ? null : Object.fromEntries(suggested.map(([key, part]) => [key, part.machine.level]));
+      const seen = Object.fromEntries(suggested.map(([key, part]) => [key, part.machine.level]));
       this.drafts.set(id, { revision, seen, levels: {}, reason: "", reasonKind: "", comments: {} });
     }
     return this.drafts.get(this.current);
@@ -224,9 +224,10 @@ class Desk {
       return this.stop("Choose a level for every criterion; it will stand for all of these answers.");
     }
     if (this.lacksReason(true)) return STOP;
-    const revisions = Object.fromEntries(this.openMembers.map((member) => [member.id, member.revision]));
-    revisions[this.current] = this.draft.revision;
-    this.post({ ...this.decision("decide_group", this.differs(true)), revisions });
+    const of = (what) => Object.fromEntries(this.openMembers.map((member) => [member.id, what(member)]));
+    const revisions = { ...of((member) => member.revision), [this.current]: this.draft.revision };
+    const seen = { ...of((member) => member.machine), [this.current]: this.draft.seen };
+    this.post({ ...this.decision("decide_group", this.differs(true)), revisions, seen });
   }
 
   decision(kind, withReason) {
@@ -239,7 +240,7 @@ class Desk {
     const { reason, reasonKind } = this.draft;
     const given = this.data.free_text === "required" ? reason.trim() : reason.trim() || reasonKind;
     if (!this.differs(forAll) || given) return false;
-    this.stop("You chose another level than the model. Say why, then save.");
+    this.say("reason", "You chose another level than the model. Say why, then save.");
     return true;
   }
 
@@ -307,5 +308,5 @@ class Desk {
 }
 
 const EMPTY_DRAFT = Object.freeze({
-  revision: null, seen: null, levels: Object.freeze({}), reason: "", reasonKind: "", comments: Object.freeze({}),
+  revision: null, seen: Object.freeze({}), levels: Object.freeze({}), reason: "", reasonKind: "", comments: Object.freeze({}),
 });

@@ -29,7 +29,7 @@ function drawBar(desk, open) {
     el("select", { "data-focus": name, onchange: (event) => { change(event.target.value); event.target.blur(); } },
       entries.map(({ value, name: shown }) => el("option", { value, selected: value === chosen }, shown))));
   const blind = queue.blind_left
-    ? el("p", { class: "blind-left" }, `First ${queue.blind_left} to score without the model.`) : null;
+    ? el("p", { class: "blind-left" }, `${queue.blind_left} left to score without the model; they come first.`) : null;
   return [
     el("div", { class: "progress" },
       el("progress", { max: Math.max(1, queue.total), value: queue.reviewed, "aria-label": "Answers reviewed" }),
@@ -80,8 +80,7 @@ function drawAnswer(desk) {
       { class: "quiet", "aria-expanded": desk.members?.id === view.id ? "true" : "false" }) : null;
   return [
     el("h2", null, view.who), el("div", { class: "badges" }, badges), claimed,
-    el("div", { class: "text", dir: "auto", role: "region", "aria-label": "Answer", tabindex: "0" },
-      view.text || "(blank)"),
+    el("div", { class: "text", dir: "auto" }, view.text || "(blank)"),
     note, alike, drawMembers(desk),
   ];
 }
@@ -116,17 +115,15 @@ function drawActs(desk, open) {
   const begun = Object.keys(draft.levels).length > 0;
   return [
     el("div", { class: "main-acts" },
-      view.hidden
-        ? el("p", { class: "hidden-model" }, "Drawn at random to be scored by you alone: the model's level shows afterwards.")
-        : button(desk, begun ? "Approve the rest" : "Approve model", "a", () => desk.approve(),
-          { disabled: !Object.values(view.parts).some((part) => part.machine), class: begun ? "" : "primary" }),
+      view.hidden ? null : button(desk, begun ? "Approve the rest" : "Approve model", "a", () => desk.approve(),
+        { disabled: !Object.values(view.parts).some((part) => part.machine), class: begun ? "" : "primary" }),
       button(desk, "Save and go on", "Enter", () => desk.save(), { class: begun || view.hidden ? "primary" : "" })),
     el("div", { class: "more-acts" },
       button(desk, "Previous", "k", () => desk.step(-1)), button(desk, "Next", "j", () => desk.step(1)),
       button(desk, "Undo", "u", () => desk.undo()), button(desk, "Redo", "r", () => desk.redo()),
       button(desk, view.flagged ? "Unflag" : "Flag", "f", () => desk.flag(!view.flagged, view.flag_note),
         { "aria-pressed": view.flagged ? "true" : "false" }),
-      button(desk, "Comment", "c", () => open("comment"))),
+      button(desk, "Comment", "c", () => open("comment"), { class: "roomy" })),
   ];
 }
 

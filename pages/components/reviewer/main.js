@@ -133,16 +133,20 @@ class Room {
     this.section("find", [find.kind, desk.found], () => drawFind(desk, find, () => this.closeFind()));
     this.section("refused", [refused], () => drawRefused(desk));
     this.section("answer", [view, members], () => drawAnswer(desk));
-    this.section("rubric", [view, levels, reasonKind, written, active, writing, members, settings.all],
+    this.section("reason", [view.id, levels, reasonKind, members], () => drawReason(desk));
+    this.section("rubric", [view, levels, written, active, writing, members, settings.all],
       () => drawRubric(desk, settings, open));
     this.section("acts", [view, levels], () => drawActs(desk, open));
     const said = this.part("said");
     said.className = `said ${desk.notice.kind}`;
     if (said.textContent !== desk.notice.text) said.textContent = desk.notice.text;
     const top = this.part("desk");
+    const moved = { answer: top.dataset.response !== String(view.id), criterion: this.active !== active };
     top.dataset.response = view.id;
     top.dataset.busy = desk.busy ? "yes" : "no";
+    this.active = active;
     desk.drawing = false;
+    this.bringIntoView(moved);
     this.focusWanted();
   }
 
@@ -159,6 +163,14 @@ class Room {
     if (!again) return this.toDesk();
     again.focus({ preventScroll: true });
     if (caret && caret[0] !== null) again.setSelectionRange(...caret);
+  }
+
+  bringIntoView(moved) {
+    const { desk } = this;
+    const sheet = this.root.querySelector(".sheet");
+    if (desk.notice.kind === "reason") this.part("reason").scrollIntoView({ block: "nearest" });
+    else if (moved.answer && sheet.getBoundingClientRect().top < 0) sheet.scrollIntoView({ block: "start" });
+    else if (moved.criterion) this.root.querySelector(".marked")?.scrollIntoView({ block: "nearest" });
   }
 
   focusWanted() {

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any
 
 from pages.components.reviewer.payload import member_data, refusal_rows, who
 from pages.components.session import services
 from scoring.errors import Conflict, EvenhandError, InvalidInput, NotFound, NotSignedIn
 from scoring.services.actors import Actor
-from scoring.services.review_queue import QueueFilter, QueueOrder
+from scoring.services.review import QueueFilter, QueueOrder, ResponseView, StaleDecision
 
 
 @dataclass(frozen=True)
 class Sitting:
-    """One person's stay at the desk of one upload; undo reaches back to `since`."""
+    """One person's stay at the desk of one upload; undo reaches back to its beginning, the queue's `mark` then."""
 
     upload_id: str
-    since: datetime
+    mark: int
     order: QueueOrder = QueueOrder.UNCERTAIN
     only: QueueFilter | None = None
 
@@ -54,7 +53,7 @@ def carry_out(actor: Actor, sitting: Sitting, message: Mapping[str, Any]) -> Ans
     except NotSignedIn:
         raise
     except (Conflict, NotFound) as error:
-        return Answer(nonce, False, str(error), refused=_refusal(actor, message, str(error)))
+        return Answer(nonce, False, str(error), refused=_refusal(actor, message, error))
     except EvenhandError as error:
         return Answer(nonce, False, str(error))
     except (KeyError, TypeError, ValueError):
@@ -63,11 +62,9 @@ def carry_out(actor: Actor, sitting: Sitting, message: Mapping[str, Any]) -> Ans
 
 def _decide(actor: Actor, sitting: Sitting, message: Mapping[str, Any], nonce: str) -> Answer:
     response_id = int(message["response_id"])
-    seen = message["seen"]
     view = services().review.decide(
-        actor, response_id, int(message["revision"]), _levels(message), nonce, str(message["reason"]),
-        None if seen is None else {str(key): int(level) for key, level in seen.items()},
-        reason_kind=str(message["reason_kind"]),
+        actor, response_id, int(message["revision"]), _by_criterion(message["levels"]), nonce, str(message["reason"]),
+        _by_criterion(message["seen"]), reason_kind=str(message["reason_kind"]),
     )  # fmt: skip
     _comment_all(actor, message, nonce)
     return Answer(
@@ -80,8 +77,9 @@ def _decide_group(actor: Actor, sitting: Sitting, message: Mapping[str, Any], no
     response_id = int(message["response_id"])
     revisions = {int(key): int(revision) for key, revision in message["revisions"].items()}
     saved = services().review.decide_group(
-        actor, response_id, revisions, _levels(message), nonce, str(message["reason"]), str(message["reason_kind"])
-    )
+        actor, response_id, revisions, _by_criterion(message["levels"]), nonce, str(message["reason"]),
+        str(message["reason_kind"]), {int(key): _by_criterion(levels) for key, levels in message["seen"].items()},
+    )  # fmt: skip
     _comment_all(actor, message, nonce)
     return Answer(
         nonce, True, f"Saved for all {len(saved)} answers.", show=_next_open(actor, sitting, response_id),
@@ -100,12 +98,12 @@ def _comment_all(actor: Actor, message: Mapping[str, Any], nonce: str) -> None:
 
 
 def _undo(actor: Actor, sitting: Sitting, message: Mapping[str, Any], nonce: str) -> Answer:
-    response_id = services().review.undo_last(actor, sitting.upload_id, nonce, sitting.since)
+    response_id = services().review.undo_last(actor, sitting.upload_id, nonce, sitting.mark)
     return Answer(nonce, True, f"Taken back for {_whose(actor, response_id)}.", show=response_id)
 
 
 def _redo(actor: Actor, sitting: Sitting, message: Mapping[str, Any], nonce: str) -> Answer:
-    response_id = services().review.redo_last(actor, sitting.upload_id, nonce, sitting.since)
+    response_id = services().review.redo_last(actor, sitting.upload_id, nonce, sitting.mark)
     return Answer(nonce, True, f"Put back for {_whose(actor, response_id)}.", show=response_id)
 
 
@@ -116,7 +114,7 @@ def _flag(actor: Actor, sitting: Sitting, message: Mapping[str, Any], nonce: str
 
 
 def _go(actor: Actor, sitting: Sitting, message: Mapping[str, Any], nonce: str) -> Answer:
-    view = services().review.response(actor, int(message["response_id"]))
+    view = _response(actor, message)
     if view.upload_id != sitting.upload_id:
         raise NotFound("There is no such response in this upload.")
     return Answer(nonce, True, show=view.id)
@@ -165,30 +163,21 @@ _DOES = {
 
 def first_to_review(actor: Actor, sitting: Sitting) -> int | None:
     """Where to begin: the first answer that nobody has decided, else the first of all."""
-    review = services().review
-    for unreviewed_only in (True, False):
-        found = review.next(
-            actor, sitting.upload_id, sitting.order, None, direction=1, only=sitting.only,
-            unreviewed_only=unreviewed_only,
-        )  # fmt: skip
-        if found is not None:
-            return found
-    return None
+    found = _next_open(actor, sitting, None)
+    if found is not None:
+        return found
+    return services().review.next(
+        actor, sitting.upload_id, sitting.order, None, only=sitting.only, unreviewed_only=False
+    )
 
 
-def _next_open(actor: Actor, sitting: Sitting, after: int) -> int | None:
+def _next_open(actor: Actor, sitting: Sitting, after: int | None) -> int | None:
     """The next undecided answer, from the beginning again after the last; `None` when all are decided."""
-    for start in (after, None):
-        found = services().review.next(
-            actor, sitting.upload_id, sitting.order, start, direction=1, only=sitting.only, unreviewed_only=True
-        )
-        if found is not None:
-            return found
-    return None
+    return services().review.next(actor, sitting.upload_id, sitting.order, after, only=sitting.only)
 
 
-def _levels(message: Mapping[str, Any]) -> dict[str, int]:
-    return {str(criterion): int(level) for criterion, level in message["levels"].items()}
+def _by_criterion(levels: Mapping[str, Any]) -> dict[str, int]:
+    return {str(criterion): int(level) for criterion, level in levels.items()}
 
 
 def _whose(actor: Actor, response_id: int) -> str:
@@ -196,15 +185,19 @@ def _whose(actor: Actor, response_id: int) -> str:
     return who(view.learner, view.learner_name)
 
 
-def _refusal(actor: Actor, message: Mapping[str, Any], text: str) -> dict[str, Any] | None:
+def _refusal(actor: Actor, message: Mapping[str, Any], error: EvenhandError) -> dict[str, Any] | None:
     """A refused decision beside what stands now; `None` for messages that decide nothing."""
     if message.get("kind") not in ("decide", "decide_group"):
         return None
     try:
-        view = services().review.response(actor, int(message["response_id"]))
+        now = error.now if isinstance(error, StaleDecision) else _response(actor, message)
     except NotFound:
-        return {"who": "This answer", "text": text, "rows": [], "gone": True}
+        return {"who": "This answer", "text": str(error), "rows": [], "gone": True}
     return {
-        "who": who(view.learner, view.learner_name), "text": text, "gone": False,
-        "rows": refusal_rows(view, _levels(message)),
+        "who": who(now.learner, now.learner_name), "text": str(error), "gone": False,
+        "rows": refusal_rows(now, _by_criterion(message["levels"])),
     }  # fmt: skip
+
+
+def _response(actor: Actor, message: Mapping[str, Any]) -> ResponseView:
+    return services().review.response(actor, int(message["response_id"]))

@@ -7,8 +7,15 @@ from typing import Any
 
 from pages.components.queue import FILTERS, ORDERS, queue_words
 from scoring.domain import COUNTING_KINDS, Criterion
-from scoring.services.review_queue import GroupMember, QueueFilter, QueueOrder, QueueState
-from scoring.services.review_views import CriterionView, HistoryEntry, ResponseView
+from scoring.services.review import (
+    CriterionView,
+    GroupMember,
+    HistoryEntry,
+    QueueFilter,
+    QueueOrder,
+    QueueState,
+    ResponseView,
+)
 
 
 def desk_data(
@@ -32,7 +39,7 @@ def desk_data(
         "order": [view.id for view in views],
         "answers": [_view_data(view) for view in views],
         "rubric": [_criterion_data(criterion) for criterion in shown.task.criteria],
-        "templates": {key: {str(level): text for level, text in texts.items()} for key, texts in shown.templates.items()},
+        "templates": {key: dict(texts) for key, texts in shown.templates.items()},
         "reasons": list(shown.reasons),
         "free_text": shown.free_text,
         "orders": [{"value": value, "name": name} for value, name in ORDERS.items()],
@@ -139,9 +146,7 @@ def _stands(part: CriterionView) -> str:
 
 
 def _standing(history: Sequence[HistoryEntry]) -> HistoryEntry | None:
-    return next(
-        (entry for entry in reversed(history) if entry.kind in COUNTING_KINDS and not entry.retracted), None
-    )
+    return next((entry for entry in reversed(history) if entry.kind in COUNTING_KINDS and not entry.retracted), None)
 
 
 def _criterion_data(criterion: Criterion) -> dict[str, Any]:

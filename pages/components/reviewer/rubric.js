@@ -2,10 +2,14 @@
 
 function drawRubric(desk, settings, open) {
   return [
+    desk.view.hidden ? el("p", { class: "hidden-model" },
+      "Drawn at random to be scored by you alone. The model's level is hidden until you have.") : null,
     ...desk.rubric.map((criterion, index) => drawCriterion(desk, settings, open, criterion, index)),
-    drawReason(desk), drawComment(desk, open, "", "Comment on the whole answer", "Shift + c"),
-    desk.rubric.length > 1 ? button(desk, settings.all ? "Describe the marked criterion only" : "Describe all levels", "t",
-      () => open("descriptors"), { class: "quiet" }) : null,
+    el("div", { class: "whole" },
+      commentButton(desk, open, "", "Comment on the whole answer", "Shift + c"),
+      desk.rubric.length > 1 ? button(desk, settings.all ? "Describe the marked one only" : "Describe all levels", "t",
+        () => open("descriptors"), { class: "quiet" }) : null,
+      drawComment(desk, "", "Comment on the whole answer")),
   ];
 }
 
@@ -27,15 +31,16 @@ function drawCriterion(desk, settings, open, criterion, index) {
   const id = `criterion-${index}`;
   return el("section", { class: `criterion${marked ? " marked" : ""}${wide ? " wide" : ""}` },
     el("div", { class: "criterion-head" },
-      el("h3", { id }, criterion.name), marked && desk.rubric.length > 1
-        ? el("span", { class: "marker" }, "numbers set this one") : null),
+      el("h3", { id }, criterion.name),
+      commentButton(desk, open, criterion.id, "Comment", marked ? "c" : "", `Comment on ${criterion.name}`)),
     wide && criterion.description ? el("p", { class: "description" }, criterion.description) : null,
-    el("p", { class: "suggestion", id: `${id}-model` }, suggestion(desk.view, part)),
+    el("p", { class: "suggestion", id: `${id}-model` }, suggestion(desk.view, part),
+      marked && desk.rubric.length > 1 ? el("span", { class: "marker" }, "Numbers set this one.") : null),
     el("div", { class: "levels", role: "radiogroup", "aria-labelledby": id, "aria-describedby": `${id}-model`,
       onkeydown: move },
       criterion.levels.map((level) => drawLevel(desk, criterion, index, level, { part, chosen, wide,
         reachable: level.value === focused }))),
-    drawComment(desk, open, criterion.id, "Comment", marked ? "c" : ""));
+    drawComment(desk, criterion.id, `Comment on ${criterion.name}`));
 }
 
 function drawLevel(desk, criterion, index, level, { part, chosen, wide, reachable }) {
@@ -60,7 +65,7 @@ function drawLevel(desk, criterion, index, level, { part, chosen, wide, reachabl
 }
 
 function suggestion(view, part) {
-  if (view.hidden) return "The model's level is hidden until you have scored.";
+  if (view.hidden) return "";
   const decided = part.reviewed ? `${part.words} ` : "";
   if (part.machine === null) return `${decided}The model gave no score here.`;
   const { level, sure, likely } = part.machine;
@@ -70,7 +75,7 @@ function suggestion(view, part) {
 
 function drawReason(desk) {
   const forAll = desk.openMembers.length > 1;
-  if (!desk.differs(forAll)) return null;
+  if (!desk.differs(forAll)) return [];
   const { draft } = desk;
   const { reasons, free_text: freeText } = desk.data;
   const write = freeText === "never" ? null : el("label", null,
@@ -79,30 +84,31 @@ function drawReason(desk) {
       type: "text", maxlength: 2000, "data-focus": "reason", value: draft.reason,
       oninput: (event) => { desk.begin().reason = event.target.value; },
     }));
-  return el("section", { class: "reason", "aria-labelledby": "reason-head" },
+  return [el("section", { class: "reason", "aria-labelledby": "reason-head" },
     el("h3", { id: "reason-head" }, "Why another level than the model?"),
     el("div", { class: "reasons", role: "group", "aria-labelledby": "reason-head" }, reasons.map((reason, place) =>
       button(desk, reason, REASON_KEYS[place], () => desk.setReason(place),
         { "aria-pressed": draft.reasonKind === reason ? "true" : "false", "data-focus": `reason-${place}` }))),
-    write);
+    write)];
 }
 
-function drawComment(desk, open, target, label, key) {
+function commentButton(desk, open, target, label, key, name = label) {
+  return button(desk, desk.comment(target) ? `${label}: change` : label, key, () => open("comment", target),
+    { class: "quiet", "aria-label": name });
+}
+
+function drawComment(desk, target, label) {
   const text = desk.comment(target);
-  if (desk.writing !== target) {
-    return el("div", { class: "comment" }, text ? el("p", { dir: "auto" }, text) : null,
-      button(desk, text ? `${label}: change` : label, key, () => open("comment", target), { class: "quiet" }));
-  }
+  if (desk.writing !== target) return text ? el("p", { class: "comment", dir: "auto" }, text) : null;
   // Drawing anew takes the field away for a moment; that is not leaving it.
   const leave = () => {
     if (desk.drawing) return;
     desk.writing = null;
     desk.act(() => desk.saveComments());
   };
-  return el("div", { class: "comment" }, el("label", null, el("span", null, `${label} (the student reads this)`),
-    el("textarea", {
-      rows: 3, maxlength: 4000, dir: "auto", "data-focus": `comment-${target}`,
-      oninput: (event) => desk.keepComment(target, event.target.value), onblur: leave,
-      onkeydown: (event) => { if (event.key === "Enter" && event.ctrlKey) event.target.blur(); },
-    }, text)), el("p", { class: "tip" }, "Kept when you leave the field; Esc leaves it."));
+  return el("label", { class: "comment-field" }, el("span", null, `${label}. The student reads this.`), el("textarea", {
+    rows: 3, maxlength: 4000, dir: "auto", "data-focus": `comment-${target}`,
+    oninput: (event) => desk.keepComment(target, event.target.value), onblur: leave,
+    onkeydown: (event) => { if (event.key === "Enter" && event.ctrlKey) event.target.blur(); },
+  }, text), el("span", { class: "tip" }, "Kept when you leave the field; Esc leaves it."));
 }

@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from scoring.domain import Task
+from scoring.errors import InvalidInput
 from scoring.itembank import LabelledResponse
 from scoring.student.text import clean_text
 from scoring.training.teachers import Key, Probabilities, level_targets
@@ -47,6 +48,16 @@ class NgramTeacher:
     inner_folds: int = 5  # folds inside the given rows, for the stack
     second_weight: float = 0.3  # share of the second rating in the target, where there is one
     name: str = "ngram"
+
+    def __post_init__(self) -> None:
+        for name, least in (("trees", 1), ("terms", 1), ("inner_folds", 2)):
+            if getattr(self, name) < least:
+                raise InvalidInput(f"{name}: {getattr(self, name)!r} is below {least}")
+        for name in ("ridge", "margin", "stack"):
+            if not getattr(self, name) > 0:
+                raise InvalidInput(f"{name}: {getattr(self, name)!r} is not above 0")
+        if not 0 <= self.second_weight <= 1:
+            raise InvalidInput(f"second_weight: {self.second_weight!r} is not in [0, 1]")
 
     def to_json(self) -> dict[str, Any]:
         """All values."""

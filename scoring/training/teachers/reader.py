@@ -36,7 +36,7 @@ class Reader:
         add_adapters(self.model, modules or linear_layers(self.model), rank, alpha)
         self.model.to(device).eval()
         if checkpointing:
-            self.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+            self.model.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
 
     def __call__(self, prompts: Sequence[Tokens], level_tokens: Sequence[Sequence[int]]) -> Tensor:
         """(B, L) logits in fp32; -inf beyond a criterion's own levels where others have more."""

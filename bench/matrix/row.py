@@ -1,0 +1,303 @@
+"""One row: train a system, measure it on `val`, and keep the result under the hash of what decided it.
+
+    python -m bench.matrix.row NAME [--seed N] [--quick] [--keep DIR]
+
+A row runs in a process of its own, so that its peak memory is its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save as dump_tensors
+
+from bench.matrix.systems import System, named
+from scoring.domain import Task, content_hash
+from scoring.errors import InvalidInput
+from scoring.inference.engine import Engine
+from scoring.itembank import ItemBank, LabelledResponse, read_item_bank
+from scoring.student import checkpoint
+from scoring.student.encoder import MINILM, locate_encoder
+from scoring.student.model import Student
+from scoring.training.config import TrainConfig
+from scoring.training.data import bank_hash
+from scoring.training.evaluation import measure, predict
+from scoring.training.measures import Agreement
+from scoring.training.predictions import Predictions, predictions_from
+from scoring.training.run import splits_of, train_version
+from scoring.training.targets import Targets, read_targets
+
+HERE = Path(__file__).resolve().parent.parent
+SHARED = HERE.parent.parent / "shared" / "data" / "asap-sas"
+SAMPLE = HERE.parent / "samples" / "classroom"
+TEACHERS = HERE / "teachers" / "asap-sas"
+CACHE = HERE / "cache" / "students"
+RESULTS = HERE / "results" / "matrix"
+QUICK_ROWS = 24
+"""Training and val responses per task in the quick size."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a row's maker hands back."""
+
+    predicted: Sequence[Predictions]
+    parameters: int  # weights needed to score
+    stored_bytes: int  # as published: what is added to a base encoder that is there already
+    merged_bytes: int  # one bf16 safetensors file with everything needed to score
+    train_seconds: float
+    responses_per_second: float | None
+    log: Sequence[Mapping[str, Any]] = ()
+
+
+@lru_cache(maxsize=2)
+def data(quick: bool) -> tuple[ItemBank, dict[str, Task], str]:
+    """The item bank of the benchmark: ASAP-SAS where it is at hand; a few sample answers in the quick size.
+
+    Raises:
+        InvalidInput: the full size is asked for and the data isn't there.
+    """
+    if not quick:
+        if not SHARED.is_dir():
+            raise InvalidInput(f"{SHARED}: not found; the full size needs ASAP-SAS as an item bank folder")
+        bank = read_item_bank(SHARED)
+        return bank, bank.tasks, "asap-sas"
+    bank = read_item_bank(SAMPLE)
+    tasks = {task_id: task for task_id, task in list(bank.tasks.items())[:2]}
+    rows = [row for task_id in tasks for row in bank.of_task(task_id)[: 2 * QUICK_ROWS]]
+    folds = [replace(row, fold="val" if number % 2 else "train") for number, row in enumerate(rows)]
+    return ItemBank(tasks, folds), tasks, "classroom"
+
+
+def run(system: System, seed: int, quick: bool) -> dict[str, Any] | None:
+    """The row's record, from the cache where the same was run before; None where a teacher's file is missing."""
+    bank, tasks, data_name = data(quick)
+    config = configured(system, seed, quick)
+    targets = None
+    if system.targets:
+        path = TEACHERS / f"{system.targets}.parquet"
+        if quick or not path.is_file():
+            return None
+        targets = read_targets(path, data_sha256=bank_hash(bank), tasks=tasks)
+    identity = identity_of(system, seed, quick, bank_hash(bank), targets)
+    path = RESULTS / f"{system.name}-{seed}{'-quick' if quick else ''}.json"
+    if path.is_file():
+        kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if kept["identity"] == identity:
+            return kept
+    rows = splits_of(bank, tasks, config).val
+    out = CACHE / f"{system.name}-{seed}-{identity}"
+    found = MAKERS[system.kind](system, bank, tasks, config, targets, out, data_name)
+    record = {
+        "identity": identity, "name": system.name, "title": system.title, "group": system.group, "seed": seed,
+        "quick": quick, "data": data_name, "val_responses": len(rows),
+        **_agreement(measure(rows, found.predicted)),
+        "parameters": found.parameters, "stored_bytes": found.stored_bytes, "merged_bytes": found.merged_bytes,
+        "train_seconds": round(found.train_seconds, 1),
+        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "responses_per_second": found.responses_per_second,
+        "expert_use_by_task": found.log[-1].get("expert_use_by_task", {}) if found.log else {},
+        "levels": {task: "".join(_levels(rows, found.predicted, task)) for task in tasks},
+    }  # fmt: skip
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    return record
+
+
+def configured(system: System, seed: int, quick: bool) -> TrainConfig:
+    """The settings of one run."""
+    config = replace(system.config, seed=seed)
+    return replace(config, epochs=1, dev_share=0.2) if quick else config
+
+
+def identity_of(system: System, seed: int, quick: bool, data_sha256: str, targets: Targets | None) -> str:
+    """Hash of all that decides a row's result."""
+    return content_hash(
+        {
+            "system": system.to_json(), "seed": seed, "quick": quick, "data": data_sha256,
+            "targets": targets.about.get("identity") if targets else None,
+        }
+    )[:16]  # fmt: skip
+
+
+def run_is_current(system: System, seed: int, quick: bool, identity: str) -> bool:
+    """Whether a kept row is what a run would give today.
+
+    Raises:
+        InvalidInput: the data isn't there to tell.
+    """
+    bank, tasks, _ = data(quick)
+    sha256 = bank_hash(bank)
+    targets = None
+    if system.targets:
+        path = TEACHERS / f"{system.targets}.parquet"
+        if not path.is_file():
+            return False
+        targets = read_targets(path, data_sha256=sha256, tasks=tasks)
+    return identity == identity_of(system, seed, quick, sha256, targets)
+
+
+def _agreement(found: Agreement) -> dict[str, Any]:
+    return {
+        "mean_qwk": round(found.mean_qwk, 4),
+        "mean_qwk_low": round(found.mean_qwk_low, 4),
+        "mean_qwk_high": round(found.mean_qwk_high, 4),
+        "fisher_qwk": round(found.fisher_qwk, 4),
+        "qwk": {task.task_id: round(task.qwk, 4) for task in found.tasks},
+    }
+
+
+def _levels(rows: Sequence[LabelledResponse], predicted: Sequence[Predictions], task_id: str) -> list[str]:
+    """One digit per response and criterion, in file order: small, and enough to compare two systems row by row."""
+    digits = []
+    for row, levels in zip(rows, predicted, strict=True):
+        if row.task_id == task_id:
+            digits += [str(getattr(value, "level", value)) for value in levels.values()]
+    return digits
+
+
+def _student(
+    system: System, bank: ItemBank, tasks: Mapping[str, Task], config: TrainConfig, targets: Targets | None,
+    out: Path, data_name: str,
+) -> Measured:  # fmt: skip
+    version = train_version(bank, tasks, out, config, data_name=data_name, encoder=MINILM, targets=targets)
+    rows = splits_of(bank, tasks, config).val
+    engine = Engine.load(out)
+    started = time.monotonic()
+    predicted = predict(engine, rows)
+    return Measured(
+        predicted=predicted,
+        parameters=_parameters(version.trained.student),
+        stored_bytes=(out / checkpoint.WEIGHTS).stat().st_size,
+        merged_bytes=merged_bytes(out),
+        train_seconds=version.trained.seconds,
+        responses_per_second=round(len(rows) / (time.monotonic() - started), 1),
+        log=version.trained.history,
+    )
+
+
+def _per_task(
+    system: System, bank: ItemBank, tasks: Mapping[str, Task], config: TrainConfig, targets: Targets | None,
+    out: Path, data_name: str,
+) -> Measured:  # fmt: skip
+    """Ten students that know one task each; what is stored and computed is their sum."""
+    rows = splits_of(bank, tasks, config).val
+    predicted: list[Predictions] = [{} for _ in rows]
+    parts = []
+    for task_id, task in tasks.items():
+        part = _student(system, bank, {task_id: task}, config, targets, out / task_id.replace("/", "-"), data_name)
+        places = [place for place, row in enumerate(rows) if row.task_id == task_id]
+        for place, prediction in zip(places, part.predicted, strict=True):
+            predicted[place] = prediction
+        parts.append(part)
+    return Measured(
+        predicted=predicted,
+        parameters=sum(part.parameters for part in parts),
+        stored_bytes=sum(part.stored_bytes for part in parts),
+        merged_bytes=sum(part.merged_bytes for part in parts),
+        train_seconds=sum(part.train_seconds for part in parts),
+        responses_per_second=round(len(parts) / sum(1 / (part.responses_per_second or 1) for part in parts), 1),
+    )
+
+
+def _ngram(
+    system: System, bank: ItemBank, tasks: Mapping[str, Task], config: TrainConfig, targets: Targets | None,
+    out: Path, data_name: str,
+) -> Measured:  # fmt: skip
+    from scoring.training.teachers.ngram import NgramTeacher
+
+    splits = splits_of(bank, tasks, config)
+    started = time.monotonic()
+    teacher = NgramTeacher().fit(tasks, [*splits.train, *splits.dev], seed=config.seed, device="cpu", progress=True)
+    trained = time.monotonic() - started
+    started = time.monotonic()
+    opinions: dict[tuple[str, str, str], Any] = {}
+    for task_id in tasks:
+        of_task = [row for row in splits.val if row.task_id == task_id]
+        for key, table in teacher.predict_proba(task_id, of_task).items():
+            opinions |= {(task_id, row.response_id, key): values for row, values in zip(of_task, table, strict=True)}
+    predicted = predictions_from(
+        splits.val, _points(tasks), lambda row, key: opinions[row.task_id, row.response_id, key]
+    )
+    speed = len(splits.val) / (time.monotonic() - started)
+    return Measured(predicted, 0, 0, 0, trained, round(speed, 1))
+
+
+def _targets(
+    system: System, bank: ItemBank, tasks: Mapping[str, Task], config: TrainConfig, targets: Targets | None,
+    out: Path, data_name: str,
+) -> Measured:  # fmt: skip
+    """A teacher's opinions on val: of models that were trained on parts of train, averaged."""
+    assert targets is not None
+    rows = splits_of(bank, tasks, config).val
+    predicted = predictions_from(rows, _points(tasks), lambda row, key: targets.of(row.task_id, row.response_id, key))
+    parameters = int(targets.about.get("parameters", 0))
+    return Measured(predicted, parameters, 0, 2 * parameters, float(targets.about.get("seconds", 0)), None)
+
+
+def _unimoe(
+    system: System, bank: ItemBank, tasks: Mapping[str, Task], config: TrainConfig, targets: Targets | None,
+    out: Path, data_name: str,
+) -> Measured:  # fmt: skip
+    from bench.matrix.unimoe import train_unimoe
+
+    assert targets is not None
+    splits = splits_of(bank, tasks, config)
+    model, seconds = train_unimoe(tasks, splits, targets, seed=config.seed)
+    started = time.monotonic()
+    predicted = model.predict(splits.val)
+    speed = len(splits.val) / (time.monotonic() - started)
+    size = len(dump_tensors({name: tensor.bfloat16().contiguous() for name, tensor in model.state_dict().items()}))
+    return Measured(predicted, sum(p.numel() for p in model.parameters()), size, size, seconds, round(speed, 1))
+
+
+MAKERS = {"student": _student, "per-task": _per_task, "ngram": _ngram, "targets": _targets, "unimoe": _unimoe}
+
+
+def _points(tasks: Mapping[str, Task]) -> dict[str, dict[str, tuple[int, ...]]]:
+    return {task.id: {criterion.id: criterion.values for criterion in task.criteria} for task in tasks.values()}
+
+
+def merged_bytes(version: Path) -> int:
+    """Size of one bf16 safetensors file with all that a version needs to score, its base encoder included."""
+    student, _ = checkpoint.load(version, locate_encoder())
+    merged = {
+        name: tensor.bfloat16().contiguous() if tensor.is_floating_point() else tensor
+        for name, tensor in student.merge_adapters().state_dict().items()
+    }
+    return len(dump_tensors(merged))
+
+
+def _parameters(student: Student) -> int:
+    return sum(tensor.numel() for tensor in student.merge_adapters().state_dict().values())
+
+
+def main() -> int:
+    """Run one row."""
+    parser = argparse.ArgumentParser(prog="python -m bench.matrix.row", description="Train and measure one system.")
+    parser.add_argument("name")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--quick", action="store_true", help="a few sample answers, one epoch")
+    args = parser.parse_args()
+    record = run(named(args.name), args.seed, args.quick)
+    if record is None:
+        print(f"{args.name}: not run; a teacher's opinions are missing in {TEACHERS}", file=sys.stderr)
+        return 0
+    print(
+        f"{args.name}, seed {args.seed}: mean QWK {record['mean_qwk']:.3f} ({record['mean_qwk_low']:.3f} to "
+        f"{record['mean_qwk_high']:.3f}), Fisher {record['fisher_qwk']:.3f}, {record['train_seconds']:.0f} s"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""The systems that are compared, each by the settings that it is trained with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from scoring.training.config import TrainConfig
+
+REVISION = 1
+"""Raised when the training code changes what a system learns, so that cached rows are run again."""
+
+FULL = TrainConfig(
+    epochs=8,
+    patience=8,
+    average=0.995,
+    dev_share=0.08,
+    distil_weight=0.5,
+    temperature=1.5,
+    student={"lora_rank": 32, "lora_alpha": 64.0, "max_tokens": 256},
+)
+"""The student of the product, at the size of this data: the committed benchmark student is trained so."""
+
+
+def _without(config: TrainConfig, **student: Any) -> TrainConfig:
+    return replace(config, distil_weight=0.0, student={**config.student, **student})
+
+
+@dataclass(frozen=True)
+class System:
+    """One row of the table.
+
+    `kind` says how it is made: `student`, `per-task` (one student per task), `ngram`, `unimoe`, or
+    `targets` (a teacher's cross-fitted opinions, read and not trained here).
+    """
+
+    name: str
+    title: str
+    kind: str
+    config: TrainConfig = FULL
+    targets: str = ""  # file among the teachers' that it learns from or consists of
+    seeds: tuple[int, ...] = (0,)
+    group: str = "systems"
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """What decides the result."""
+        return {"revision": REVISION, "kind": self.kind, "targets": self.targets, "config": asdict(self.config)}
+
+
+ENSEMBLE = "ensemble"
+THREE = (0, 1, 2)
+SYSTEMS = (
+    System("ngram", "n-grams, stacked", "ngram"),
+    System("per-task", "a student per task", "per-task", _without(FULL, moe_layers=0), seeds=THREE),
+    System("no-moe", "encoder and heads, no experts", "student", _without(FULL, moe_layers=0), seeds=THREE),
+    System("moe-hard", "experts, no teachers", "student", _without(FULL), seeds=THREE),
+    System(
+        "lora-per-task", "frozen encoder, an adapter per task (Latif & Zhai)", "student",
+        _without(
+            FULL, moe_layers=0, lora_rank=0, task_lora_rank=8, task_lora_alpha=16.0, text_informed=False,
+        ),
+        seeds=THREE,
+    ),
+    System("unimoe", "UniMoE-Guided as released (Fang et al.), our encoder", "unimoe", targets=ENSEMBLE),
+    System("full", "the student", "student", FULL, targets=ENSEMBLE, seeds=THREE),
+    System("teacher-ngram", "teacher: n-grams, cross-fitted", "targets", targets="ngram", group="teachers"),
+    System("teacher-mpnet", "teacher: mpnet, cross-fitted", "targets", targets="mpnet", group="teachers"),
+    System("ensemble", "the teachers together", "targets", targets=ENSEMBLE, group="teachers"),
+    *(
+        System(
+            f"experts-{count}", f"the student with {count} expert{'s' * (count > 1)}", "student",
+            replace(FULL, student={**FULL.student, "experts": count}), targets=ENSEMBLE, group="ablation",
+        )
+        for count in (1, 2, 8)
+    ),
+    *(
+        System(
+            f"distil-{share}", f"the student, {share:.0%} from the teachers", "student",
+            replace(FULL, distil_weight=share), targets=ENSEMBLE, group="ablation",
+        )
+        for share in (0.25, 0.75, 1.0)
+    ),
+    System(
+        "no-text", "the student without the task's text", "student",
+        replace(FULL, student={**FULL.student, "text_informed": False}), targets=ENSEMBLE, group="ablation",
+    ),
+)  # fmt: skip
+
+
+def named(name: str) -> System:
+    """A system by its name. Raises `KeyError`."""
+    return next(system for system in SYSTEMS if system.name == name)

@@ -1,0 +1,104 @@
+"""Charts of what the model's experts do. An expert is named by its number: what it is for is shown, not invented."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from pages.components.charts import BLUES, EDGE, draw
+
+# Okabe and Ito's, beside the blue bars: told apart by shape as well.
+MARKS = (("diamond", "#E69F00"), ("circle-open", "#CC79A7"), ("x", "#009E73"))
+
+
+def layer_name(layer: int, layers: int) -> str:
+    """What a layer is called on screens.
+
+    >>> layer_name(0, 1), layer_name(1, 2)
+    ('Experts', 'Second step')
+    """
+    ordinals = ("First", "Second", "Third", "Fourth")
+    if layers == 1:
+        return "Experts"
+    return f"{ordinals[layer]} step" if layer < len(ordinals) else f"Step {layer + 1}"
+
+
+def gate_bars(own: Sequence[float], others: Sequence[tuple[str, Sequence[float]]], own_name: str, key: str) -> None:
+    """Shares of the experts of one layer as bars, with other shares to compare as marks.
+
+    Args:
+        own: (E,) weights of the bars; they sum to 1.
+        others: up to three rows of (name, (E,) weights) for the marks.
+        own_name: what the bars stand for.
+        key: of the chart.
+    """
+    names = [f"expert {i + 1}" for i in range(len(own))]
+    figure = go.Figure(
+        go.Bar(
+            y=names, x=[100 * w for w in own], orientation="h", name=own_name,
+            marker={"color": BLUES[2], "line": EDGE},
+            hovertemplate="%{y}: %{x:.0f}%<extra>" + own_name + "</extra>",
+        )
+    )  # fmt: skip
+    said = [f"{own_name}: " + _said(own)]
+    for (name, weights), (symbol, colour) in zip(others, MARKS, strict=False):
+        figure.add_scatter(
+            y=names, x=[100 * w for w in weights], mode="markers", name=name,
+            marker={"symbol": symbol, "color": colour, "size": 11, "line": {"width": 2.5, "color": colour}},
+            hovertemplate="%{y}: %{x:.0f}%<extra>" + name + "</extra>",
+        )  # fmt: skip
+        said.append(f"{name}: " + _said(weights))
+    draw(
+        figure, key, "; ".join(said), height=96 + 34 * len(own), bargap=0.35,
+        margin={"l": 4, "r": 12, "t": 8, "b": 4},
+        xaxis={"range": [0, 102], "ticksuffix": "%", "dtick": 25, "title": None},
+        yaxis={"autorange": "reversed", "title": None},
+        legend={"orientation": "h", "x": 0, "y": -0.18, "yanchor": "top", "traceorder": "normal"},
+    )  # fmt: skip
+
+
+def use_over_time(days: Sequence[str], shares: Sequence[Sequence[float]], key: str) -> None:
+    """Mean share of each expert of one layer, by day.
+
+    Args:
+        days: (N,) dates.
+        shares: (N, E) each day's mean weights.
+        key: of the chart.
+    """
+    figure = go.Figure()
+    dashes = ("solid", "dash", "dot", "dashdot")
+    for expert in range(len(shares[0]) if shares else 0):
+        figure.add_scatter(
+            x=list(days), y=[100 * row[expert] for row in shares], mode="lines+markers", name=f"expert {expert + 1}",
+            line={"dash": dashes[expert % len(dashes)], "width": 2.5},
+            hovertemplate="%{x}: %{y:.0f}%<extra>expert " + str(expert + 1) + "</extra>",
+        )  # fmt: skip
+    last = _said(shares[-1]) if shares else "no data"
+    draw(
+        figure, key, f"Share of each expert by day, from {days[0]} to {days[-1]}; on the last day {last}", height=280,
+        margin={"l": 8, "r": 12, "t": 8, "b": 8}, yaxis={"range": [0, 102], "ticksuffix": "%", "title": None},
+        xaxis={"type": "category", "title": None},
+        legend={"orientation": "h", "x": 0, "y": -0.15, "yanchor": "top"},
+    )  # fmt: skip
+
+
+def use_map(rows: Sequence[str], shares: Sequence[Sequence[float]], key: str) -> None:
+    """Mean share of each expert (columns) for tasks or levels (rows), with the figure in each cell."""
+    experts = [f"expert {i + 1}" for i in range(len(shares[0]))]
+    figure = go.Figure(
+        go.Heatmap(
+            z=[[100 * value for value in row] for row in shares], x=experts, y=list(rows), zmin=0, zmax=100,
+            colorscale=[[0, "#EAF4F7"], [0.5, "#4C9DB1"], [1, "#083E4D"]], showscale=False, xgap=2, ygap=2,
+            texttemplate="%{z:.0f}%", hovertemplate="%{y}, %{x}: %{z:.0f}%<extra></extra>",
+        )
+    )  # fmt: skip
+    said = "; ".join(f"{name}: {_said(row)}" for name, row in zip(rows, shares, strict=True))
+    draw(
+        figure, key, said, height=56 + 34 * len(rows), margin={"l": 4, "r": 8, "t": 28, "b": 4},
+        xaxis={"side": "top", "title": None}, yaxis={"autorange": "reversed", "title": None},
+    )  # fmt: skip
+
+
+def _said(weights: Sequence[float]) -> str:
+    return ", ".join(f"expert {i + 1} {100 * w:.0f}%" for i, w in enumerate(weights))

@@ -1,0 +1,80 @@
+"""Trying another wording: what the model would say to an edited answer. It never becomes a score."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.components import highlights
+from pages.components.explanation_charts import gate_bars, layer_name
+from pages.components.highlights import Meaning
+from pages.components.session import Key, services
+from pages.components.words import plain
+from scoring.errors import EvenhandError
+from scoring.services.actors import Actor
+from scoring.services.explanations import Explanation, ExplanationView, TrialView
+from scoring.services.review import ResponseView
+
+
+def current_trial(actor: Actor, response_id: int) -> TrialView | None:
+    """The wording that was tried last on this response, in this tab."""
+    held = st.session_state.get(Key.TRIAL)
+    if held is None or held[0] != response_id:
+        return None
+    try:
+        return services().explanations.trial(actor, held[1])
+    except EvenhandError:
+        # Its day is over, or the answer is not the actor's any more; the panel says the latter itself.
+        st.session_state.pop(Key.TRIAL, None)
+        return None
+
+
+def show_what_if(actor: Actor, view: ResponseView, state: ExplanationView) -> None:
+    """The form, and beside the present score what the last try got."""
+    with st.form(f"what-if-{view.id}", border=False):
+        text = st.text_area(
+            "Change the answer here and see what the model makes of it", value=view.text, height=160,
+            key=f"what-if-text-{view.id}",
+        )  # fmt: skip
+        sent = st.form_submit_button("See what changes", icon=":material/science:")
+    st.caption("Only to understand the model: nothing of this is saved as a score, and it is deleted after a day.")
+    if sent:
+        st.session_state[Key.TRIAL] = (view.id, services().explanations.try_text(actor, view.id, text or ""))
+        st.rerun()
+    trial = current_trial(actor, view.id)
+    if trial is None:
+        return
+    if trial.error:
+        st.error(plain(trial.error), icon=":material/error:")
+    elif trial.explanation is None:
+        st.caption(":material/hourglass_top: The model reads the new wording…")
+    else:
+        _show_change(view, state.explanation, trial.text, trial.explanation)
+
+
+def _show_change(view: ResponseView, before: Explanation, text: str, after: Explanation) -> None:
+    with st.container(horizontal=True, gap="large"):
+        for criterion in view.task.criteria:
+            old, new = before.criterion(criterion.id), after.criterion(criterion.id)
+            moved = new.expected - old.expected
+            st.metric(
+                plain(criterion.name),
+                f"{old.level} → {new.level}" if old.level != new.level else f"still {new.level}",
+                f"{moved:+.2f} points" if abs(moved) >= 0.005 else "no change",
+                delta_color="off", delta_arrow="off" if abs(moved) < 0.005 else "auto", width="content",
+                help=f"The model's average over the levels went from {old.expected:.2f} to {new.expected:.2f}.",
+            )  # fmt: skip
+    for criterion in view.task.criteria:
+        found = after.criterion(criterion.id)
+        if len(view.task.criteria) > 1:
+            st.markdown(f"**{plain(criterion.name)}**")
+        with st.container(border=True):
+            st.html(
+                highlights.highlighted(text, after.spans, found.gradient, found.scale, Meaning(), after.words_read)
+                if text.strip()
+                else highlights.plainly("(no words)")
+            )
+    st.caption("A first look at the new wording, not tested. " + plain(after.note))
+    for layer, weights in enumerate(after.gate_weights):
+        st.markdown(f"Experts asked · {layer_name(layer, len(after.gate_weights)).lower()}")
+        others = [("the answer as it was", before.gate_weights[layer])]
+        gate_bars(weights, others, "the new wording", f"what-if-gates-{view.id}-{layer}")

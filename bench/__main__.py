@@ -16,6 +16,8 @@ from pathlib import Path
 MEASUREMENTS = {
     "engine": "scoring: precision, batching, duplicates",
     "classfile": "a class file of 50,000 rows: reading, checking, saving, the table",
+    "explain": "explanations: are the highlights true of the model, by method",
+    "explain_speed": "explanations: how long a teacher waits",
 }
 RESULTS = Path(__file__).parent / "results"
 

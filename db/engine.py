@@ -59,6 +59,23 @@ class Database:
         self.engine.dispose()
 
 
+@contextmanager
+def foreign_keys_off(connection: Connection) -> Iterator[None]:
+    """Let a migration rebuild a table; with the check on, SQLite would delete whatever points at the dropped one.
+
+    Enter it before the transaction begins. Other databases rebuild nothing, and keep checking.
+    """
+    raw = connection.connection.driver_connection
+    if connection.dialect.name != "sqlite" or raw is None:
+        yield
+        return
+    raw.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        raw.execute("PRAGMA foreign_keys=ON")
+
+
 def is_disk_full(error: DBAPIError) -> bool:
     """Whether the driver says that no space is left."""
     original = error.orig

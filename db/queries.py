@@ -112,11 +112,13 @@ def criterion_ids(session: Session, task_version_id: int) -> dict[str, int]:
     return dict(rows.all())
 
 
-def upload_stamp(session: Session, upload_id: str) -> tuple[str, int, int]:
-    """The job at work, how far it is, and the count of decisions: changes whenever a score of the upload does."""
-    job_id, scored = session.execute(select(Upload.job_id, Upload.scored).where(Upload.id == upload_id)).one()
+def upload_stamp(session: Session, upload_id: str) -> tuple[str, int, int, int]:
+    """The job at work, how far it is, the counts of responses and of decisions: changes whenever the table would."""
+    job_id, scored, responses = session.execute(
+        select(Upload.job_id, Upload.scored, Upload.response_count).where(Upload.id == upload_id)
+    ).one()
     revisions = session.scalar(select(func.sum(Response.revision)).where(Response.upload_id == upload_id))
-    return job_id, scored, revisions or 0
+    return job_id, scored, responses, revisions or 0
 
 
 def responses_frame(session: Session, upload_id: str) -> pd.DataFrame:

@@ -11,9 +11,10 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from dbos import run_dbos_database_migrations
+from sqlalchemy import Connection
 
 from db.backup import backup
-from db.engine import Database, sqlite_path
+from db.engine import Database, foreign_keys_off, sqlite_path
 from scoring.errors import Conflict
 
 logger = logging.getLogger(__name__)
@@ -56,7 +57,11 @@ def migrate(database: Database, backup_dir: Path) -> Path | None:
     saved = None
     if current_revision(database) != target:
         config = alembic_config()
-        with database.engine.connect().execution_options(writes=True) as connection, connection.begin():
+        with (
+            database.engine.connect().execution_options(writes=True) as connection,
+            foreign_keys_off(connection),
+            connection.begin(),
+        ):
             # Two processes may start at once: whoever waited for the lock finds the work done.
             before = MigrationContext.configure(connection).get_current_revision()
             if before != target:
@@ -68,8 +73,16 @@ def migrate(database: Database, backup_dir: Path) -> Path | None:
                     logger.info("Backed up to %s before migrating from %s to %s.", saved, before, target)
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
+                _require_whole(connection)
     run_dbos_database_migrations(system_database_url=database.url)
     return saved
+
+
+def _require_whole(connection: Connection) -> None:
+    """Nothing may point nowhere after a migration, which ran without that check."""
+    if connection.dialect.name == "sqlite":
+        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+        assert broken is None, f"the migration left a row that points nowhere: {broken}"
 
 
 def _require_known(revision: str | None) -> None:

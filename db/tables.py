@@ -274,6 +274,7 @@ class Response(Base):
         Index("ix_responses_total", "upload_id", "reviewed", "blind", "machine_total", "id"),
         Index("ix_responses_file", "upload_id", "reviewed", "id"),
         Index("ix_responses_alike", "upload_id", "alike_group", "id", "reviewed", "blind"),
+        {"sqlite_autoincrement": True},  # the id of an erased answer never comes back for another one
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     upload_id: Mapped[str] = mapped_column(ForeignKey("uploads.id", ondelete="CASCADE"))
@@ -297,6 +298,18 @@ class ResponseGates(Base):
     response_id: Mapped[int] = mapped_column(ForeignKey("responses.id", ondelete="CASCADE"), primary_key=True)
     student_version_id: Mapped[int] = mapped_column(ForeignKey("student_versions.id"), primary_key=True)
     weights: Mapped[list[Any]]  # (layers, experts)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class ExpertProfile(Base):
+    """What the experts of a student version are used for over the item bank; kept, as it takes long to find out."""
+
+    __tablename__ = "expert_profiles"
+    student_version_id: Mapped[int] = mapped_column(
+        ForeignKey("student_versions.id", ondelete="CASCADE"), primary_key=True
+    )
+    examples: Mapped[int]  # labelled answers in the bank then; another count makes it stale
+    content: Mapped[dict[str, Any]]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
@@ -472,6 +485,7 @@ class HumanScoreRow(Base):
         Index("ix_human_scores_rater", "rater_id", "id"),
         CheckConstraint("kind = 'retract' OR level IS NOT NULL", name="level_given"),
         CheckConstraint("kind <> 'retract' OR retracts_id IS NOT NULL", name="retraction_named"),
+        {"sqlite_autoincrement": True},
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     response_id: Mapped[int] = mapped_column(ForeignKey("responses.id", ondelete="CASCADE"), index=True)

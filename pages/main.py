@@ -83,7 +83,7 @@ def main() -> None:
         message = str(error)
         st.navigation([st.Page(lambda: signed_out(message), title="Sign in")], position="hidden").run()
         return
-    page = st.navigation(screens(actor))
+    page = st.navigation(screens(actor), expanded=True)
     if actor.must_change_password:
         st.session_state[Key.FIRST_SIGN_IN] = True
     elif st.session_state.pop(Key.FIRST_SIGN_IN, False):

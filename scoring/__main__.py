@@ -17,6 +17,7 @@ COMMANDS = {
     "teach": "train a teacher on an item bank folder and write its opinions for students to learn from",
     "train": "train a student on an item bank folder",
     "score": "score a file of answers to one task",
+    "explain": "show why one answer gets its scores: words, tested, and gates",
     "evaluate": "measure a student's agreement with labelled responses",
     "load": "publish the tasks of an item bank folder",
     "describe": "print what an item bank holds: levels, variety of texts, agreement of two ratings",

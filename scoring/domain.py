@@ -167,6 +167,9 @@ class FinalScore:
     source: str
 
 
+HIDDEN = "hidden"
+"""The source of a level that is not shown, because people are to score the response without the machine first."""
+
 COUNTING_KINDS = frozenset(
     {
         HumanScoreKind.ADJUDICATED,
@@ -178,16 +181,19 @@ COUNTING_KINDS = frozenset(
 )
 
 
-def final_score(machine_level: int | None, human_scores: Iterable[HumanScore]) -> FinalScore:
+def final_score(machine_level: int | None, human_scores: Iterable[HumanScore], *, hidden: bool = False) -> FinalScore:
     """Decide which level stands for one response and criterion.
 
     The latest counting human score that was not retracted wins over the machine, whenever either
-    was made. A second rating never counts before adjudication. With neither, the level is `None`.
+    was made. A second rating never counts before adjudication. With neither, the level is `None`;
+    so it is while the machine's view is `hidden`, which the source then says.
 
     >>> final_score(2, [])
     FinalScore(level=2, reviewed=False, source='machine')
     >>> final_score(None, [])
     FinalScore(level=None, reviewed=False, source='none')
+    >>> final_score(2, [], hidden=True)
+    FinalScore(level=None, reviewed=False, source='hidden')
     """
     scores = list(human_scores)
     retracted = {score.retracts_id for score in scores if score.kind is HumanScoreKind.RETRACT}
@@ -195,6 +201,8 @@ def final_score(machine_level: int | None, human_scores: Iterable[HumanScore]) -
     if counting:
         latest = max(counting, key=lambda score: score.id)
         return FinalScore(latest.level, True, latest.kind.value)
+    if hidden:
+        return FinalScore(None, False, HIDDEN)
     if machine_level is None:
         return FinalScore(None, False, "none")
     return FinalScore(machine_level, False, "machine")

@@ -61,14 +61,12 @@ def show_events(events: list[AuditEntry], people: dict[int, str]) -> None:
     """A page of events, one row each."""
     frame = pd.DataFrame(
         {
+            "No.": [event.id for event in events],
             "Time (UTC)": [in_utc(event.at) for event in events],
             "Who": [who(event.actor_id, people) for event in events],
             "What": [ACTIONS.get(event.action, event.action) for event in events],
             "On": [_object(event, people) for event in events],
-            "Details": [
-                ", ".join(f"{name}: {_plain(value)}" for name, value in event.detail.items()) for event in events
-            ],
-            "No.": [event.id for event in events],
+            "Details": ["; ".join(f"{name}: {_plain(value)}" for name, value in e.detail.items()) for e in events],
         }
     )
     st.dataframe(
@@ -84,6 +82,10 @@ def _object(event: AuditEntry, people: dict[int, str]) -> str:
 
 
 def _plain(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_plain(entry)}" for name, entry in value.items()) or "none"
+    if isinstance(value, list):
+        return ", ".join(_plain(entry) for entry in value) or "none"
     return "none" if value is None else str(value)
 
 

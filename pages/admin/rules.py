@@ -42,7 +42,8 @@ def last_changed(state: RuleState) -> None:
     if state.changed_at is None:
         st.caption("As delivered; nobody has changed it yet.")
     else:
-        st.caption(f"Changed by {plain(state.changed_by)}, {ago(state.changed_at)}.")
+        who = f" by {plain(state.changed_by)}" if state.changed_by else ""
+        st.caption(f"Changed{who}, {ago(state.changed_at)}.")
 
 
 def show_blind(actor: Actor, state: RuleState) -> None:

@@ -10,7 +10,7 @@ import streamlit as st
 from pages.components.session import services
 from pages.components.words import counted
 from scoring.services.actors import Actor
-from scoring.services.review import BlindReport
+from scoring.services.review import Agreement, BlindReport
 
 ENOUGH = 20  # fewer answers than this say next to nothing, and the screen says so
 
@@ -52,9 +52,8 @@ def show_agreement(report: BlindReport) -> None:
     rows = [
         {
             "Criterion": part.criterion.name,
-            "Same level as the model": _percent(part.exact),
-            "Agreement (1 is perfect)": _figure(part.qwk, part.low, part.high),
-            "Answers": part.n,
+            "Same level as the model": _part(round(part.exact * part.n), part.n) if part.n else "–",
+            "Agreement beyond chance (1 is perfect)": _figure(part),
         }
         for part in report.agreement
     ]
@@ -65,8 +64,8 @@ def show_anchoring(report: BlindReport) -> None:
     """How often people differ from the model without and with its score on the screen."""
     st.markdown("**Does seeing the model's score move people?**")
     with st.container(horizontal=True, gap="large"):
-        st.metric("Differ, scored blind", _percent(report.blind.share), width="content")
-        st.metric("Differ, model's score in view", _percent(report.revealed.share), width="content")
+        st.metric("Differ, scored blind", _part(report.blind.differing, report.blind.n), width="content")
+        st.metric("Differ, model's score in view", _part(report.revealed.differing, report.revealed.n), width="content")
     st.caption(anchoring_words(report))
 
 
@@ -77,26 +76,28 @@ def anchoring_words(report: BlindReport) -> str:
         return (
             "Nothing to compare yet: it takes answers scored blind and answers scored with the model's score in view."
         )
-    between = f"the true difference lies between {100 * low:+.0f} and {100 * high:+.0f} points with 95% confidence"
-    counts = (
-        f"{report.blind.differing:,} of {report.blind.n:,} blind, "
-        f"{report.revealed.differing:,} of {report.revealed.n:,} in view"
-    )
+    between = f"between {100 * low:+.0f} and {100 * high:+.0f} percentage points, with 95% confidence"
     if low > 0:
-        return f"People differ less often once they see the model's score ({counts}; {between}). Trust blind scores."
+        return (
+            f"Yes: people differ from the model more often when they score blind, by something {between}. "
+            "Trust the blind scores."
+        )
     if high < 0:
-        return f"People differ more often once they see the model's score ({counts}; {between})."
-    return f"No clear difference so far ({counts}; {between})."
+        return f"People differ from the model less often when they score blind; the difference lies {between}."
+    return f"No clear difference so far; the true one lies {between}."
 
 
-def _percent(value: float) -> str:
-    return "–" if isnan(value) else f"{100 * value:.0f}%"
+def _part(count: int, n: int) -> str:
+    return f"{count:,} of {n:,}" if n else "–"
 
 
-def _figure(value: float, low: float, high: float) -> str:
-    if isnan(value):
+def _figure(part: Agreement) -> str:
+    if part.n < ENOUGH:
+        return "not enough evidence"
+    if isnan(part.qwk):
         return "–"
-    return f"{value:.2f}" if isnan(low) or isnan(high) else f"{value:.2f} ({low:.2f} to {high:.2f})"
+    between = "" if isnan(part.low) or isnan(part.high) else f" ({part.low:.2f} to {part.high:.2f})"
+    return f"{part.qwk:.2f}{between}"
 
 
 def _is_are(number: int) -> str:

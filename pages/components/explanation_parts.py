@@ -105,8 +105,11 @@ def show_experts(view: ResponseView, state: ExplanationView) -> None:
 
 def _show_expert(view: ResponseView, number: int, expert: Expert) -> None:
     st.markdown(f"**Expert {number}**")
-    if expert.points is not None:
-        st.caption(f"People gave the answers that it serves {100 * expert.points:.0f}% of the points on average.")
+    if expert.points is not None and expert.other_points is not None:
+        st.caption(
+            f"People gave the answers that it serves most {100 * expert.points:.0f}% of the points on average, "
+            f"and {100 * expert.other_points:.0f}% to the rest."
+        )
     if expert.words:
         st.markdown("Words typical of its answers: " + ", ".join(f"*{plain(word)}*" for word in expert.words))
     if not expert.words and not expert.answers:
@@ -125,9 +128,9 @@ def _show_example(view: ResponseView, answer: ScoredAnswer) -> None:
 def levels_given(view: ResponseView, answer: ScoredAnswer) -> str:
     """The levels that people gave an answer; of another task's criteria only how many points they make."""
     names: Mapping[str, Criterion] = {criterion.id: criterion for criterion in view.task.criteria}
-    if not set(answer.levels) <= set(names):
+    if answer.task_key != view.task.id or not set(answer.levels) <= set(names):
         return f"Answer to another task: **{counted(sum(answer.levels.values()), 'point')}**"
-    if len(names) == 1:
+    if len(names) == len(answer.levels) == 1:
         [(key, level)] = answer.levels.items()
         return f"People gave **{level}** of {names[key].highest}"
     given = ", ".join(f"{plain(names[key].name)} **{level}**" for key, level in answer.levels.items())

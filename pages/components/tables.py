@@ -16,7 +16,7 @@ FLAG_WORDS = {"blank": "blank", "truncated": "cut short", "read_in_part": "long:
 
 
 @st.cache_data(max_entries=2, ttl=900, show_spinner=False)
-def _table(user_id: int, upload_id: str, stamp: tuple[str, int, int], _actor: Actor) -> ScoreTable:
+def _table(user_id: int, upload_id: str, stamp: tuple[str, int, int, int], _actor: Actor) -> ScoreTable:
     return services().scores.table(_actor, upload_id)
 
 

@@ -25,63 +25,75 @@ def pair_key(pair: Inconsistency) -> str:
     return f"{pair.usual.id}-{pair.usual.revision}-{pair.other.id}-{pair.other.revision}"
 
 
-def show_answer(upload: UploadSummary, member: GroupMember, criteria: list[Criterion]) -> None:
-    """One of the two: its text as typed, and the levels that people gave."""
-    st.markdown(f"**{plain(member.learner)}**")
+def show_answer(upload: UploadSummary, member: GroupMember) -> None:
+    """One of the two: its text as typed, and the way to all that is known of it."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{plain(member.learner)}**", width="content")
+        st.page_link(
+            "educator/review.py", label="Review", icon=":material/rate_review:",
+            help=f"Opens {plain(member.learner)}'s answer under Review.",
+            query_params={Key.UPLOAD.value: upload.id, Key.RESPONSE.value: str(member.id)},
+        )  # fmt: skip
     with st.container(border=True):
         st.text(member.text)
-    for criterion in criteria:
-        st.markdown(f"{plain(criterion.name)}: **level {member.levels[criterion.id]}**")
-    st.page_link(
-        "educator/review.py", label="Open under Review", icon=":material/rate_review:",
-        query_params={Key.UPLOAD.value: upload.id, Key.RESPONSE.value: str(member.id)},
-    )  # fmt: skip
 
 
 def show_pair(actor: Actor, upload: UploadSummary, pair: Inconsistency) -> None:
     """Two answers with what differs, and the form that gives both the same level."""
     view = services().review.response(actor, pair.usual.id)
-    criteria = [view.task.criterion(key) for key in pair.criteria]
-    with st.container(border=True):
-        left, right = st.columns(2, gap="large")
+    with st.container(border=True, key=f"pair-{pair_key(pair)}"):
+        left, right = st.columns(2)
         with left:
-            show_answer(upload, pair.usual, criteria)
+            show_answer(upload, pair.usual)
         with right:
-            show_answer(upload, pair.other, criteria)
-        reconcile(actor, pair, view, criteria)
+            show_answer(upload, pair.other)
+        reconcile(actor, pair, view)
 
 
-def reconcile(actor: Actor, pair: Inconsistency, view: ResponseView, criteria: list[Criterion]) -> None:
+def reconcile(actor: Actor, pair: Inconsistency, view: ResponseView) -> None:
     """One level for both, per criterion that differs; with the house's reasons, in case the model said otherwise."""
     key = pair_key(pair)
-    with told_plainly(), st.form(f"pair-{key}", border=False):
+    nonces = st.session_state.setdefault(Key.NONCE, {})
+    with told_plainly(), st.form(f"form-{key}", border=False):
         levels = {
-            criterion.id: st.radio(
-                f"{plain(criterion.name)}: level for both", list(criterion.values), index=None, horizontal=True,
-                format_func=partial(_level_words, criterion), key=f"level-{key}-{criterion.id}",
-            )
-            for criterion in criteria
-        }  # fmt: skip
-        kind = st.selectbox(
-            "Reason, if the model says otherwise", list(view.reasons), None, key=f"kind-{key}", width=460,
-            placeholder="Choose one",
-        ) if view.reasons else None  # fmt: skip
-        words = ""
-        if view.free_text != NEVER:
-            words = st.text_input("In your own words", key=f"words-{key}", max_chars=2000, width=460)
-        nonces = st.session_state.setdefault(Key.NONCE, {})
-        if not st.form_submit_button("Give both this level", icon=":material/join:"):
+            criterion_id: choose_level(view.task.criterion(criterion_id), pair, key) for criterion_id in pair.criteria
+        }
+        kind, words = choose_reason(view, key)
+        if not st.form_submit_button("Give both these levels", icon=":material/join:"):
             return
-        chosen = {criterion: level for criterion, level in levels.items() if level is not None}
+        chosen = {criterion_id: level for criterion_id, level in levels.items() if level is not None}
         if len(chosen) < len(levels):
-            st.error("Choose a level first.", icon=":material/error:")
+            st.error("Choose a level for each criterion, then press the button again.", icon=":material/error:")
             return
         services().review.reconcile(
             actor, {member.id: member.revision for member in (pair.usual, pair.other)}, chosen,
-            nonces.setdefault(key, uuid.uuid4().hex), words, kind or "",
+            nonces.setdefault((key, *sorted(chosen.items())), uuid.uuid4().hex), words, kind,
         )  # fmt: skip
-        remember_notice("Both answers have the same level now.")
+        remember_notice("Both answers have the same levels now.")
         st.rerun()
+
+
+def choose_level(criterion: Criterion, pair: Inconsistency, key: str) -> int | None:
+    """A criterion that differs: who gave what, and the level for both."""
+    given = " · ".join(f"{plain(m.learner)}: {m.levels[criterion.id]}" for m in (pair.usual, pair.other))
+    return st.radio(
+        f"**{plain(criterion.name)}** (so far {given})", list(criterion.values), index=None, horizontal=True,
+        format_func=partial(_level_words, criterion), key=f"level-{key}-{criterion.id}",
+    )  # fmt: skip
+
+
+def choose_reason(view: ResponseView, key: str) -> tuple[str, str]:
+    """An entry of the house's list and words of one's own, side by side; either may be empty."""
+    kind, words = None, ""
+    with st.container(horizontal=True):
+        if view.reasons:
+            kind = st.selectbox(
+                "Reason, if the model says otherwise", list(view.reasons), None, key=f"kind-{key}", width=360,
+                placeholder="Choose one",
+            )  # fmt: skip
+        if view.free_text != NEVER:
+            words = st.text_input("In your own words", key=f"words-{key}", max_chars=2000, width=360)
+    return kind or "", words
 
 
 def _level_words(criterion: Criterion, value: int) -> str:

@@ -37,10 +37,10 @@ def show(actor: Actor, task: TaskSummary, part: CriterionTemplates) -> None:
                 name = f"{level.value} · {plain(level.label)}" if level.label else f"Level {level.value}"
                 texts[level.value] = st.text_area(
                     name, template.text, height=80, max_chars=LONGEST_COMMENT, key=f"template-{version}-{level.value}",
-                    placeholder="Nothing stands ready for this level", help=plain(level.descriptor) or None,
+                    placeholder="Nothing stands ready for this level",
+                    help=None if template.draft else plain(level.descriptor) or None,
                 )  # fmt: skip
-            label = "Save" if part.own else "Make these mine"
-            if st.form_submit_button(label, type="secondary" if part.own else "primary", icon=":material/save:"):
+            if st.form_submit_button("Save" if part.own else "Make these mine", icon=":material/save:"):
                 services().feedback.save(actor, task.id, criterion.id, texts)
                 remember_notice(f"Comments on “{plain(criterion.name)}” are saved.")
                 st.rerun()

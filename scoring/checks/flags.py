@@ -49,13 +49,13 @@ class Thresholds:
     many_unknown_words: int = 8
     foreign_share: float = 0.4  # letters in words outside the task's language, to ask for another one at all
     foreign_words: int = 3  # the fewest words that show a language
-    foreign_probability: float = 0.6  # of the language that is found
-    foreign_known_share: float = 0.4  # letters in words of that language's list, where there is one
+    foreign_probability: float = 0.7  # of the language that is found
     foreign_script_share: float = 0.3  # letters of a writing system that the task does not use
     copied_share: float = 0.6  # words in runs from the task
     copied_words: int = 8  # the fewest such words
     copied_run: int = 12  # words of one run, which counts from a smaller share
     copied_run_share: float = 0.4
+    copied_number_share: float = 0.7  # numbers of the task among the words, where nothing is reckoned
     reference_share: float = 0.8  # words in runs from the reference answers
     reference_words: int = 12  # shorter right answers are alike by chance
     classmate_share: float = 0.7  # words in runs from one classmate

@@ -12,10 +12,12 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
-from simplemma import is_known
-from simplemma.strategies.dictionaries.dictionary_factory import DEFAULT_DICTIONARY_FACTORY, SUPPORTED_LANGUAGES
+from simplemma import is_known, lemmatize
+from simplemma.strategies.dictionaries import DEFAULT_DICTIONARY_FACTORY, LOW_MEMORY_DICTIONARY_FACTORY
+from simplemma.strategies.dictionaries.dictionary_factory import SUPPORTED_LANGUAGES
 
 NO_LANGUAGE = "zxx"  # ISO 639: no linguistic content
 ENGLISH = "en"
@@ -39,7 +41,7 @@ NAMES = {
     "yo": "Yoruba", "yue": "Chinese", "zh": "Chinese", "zu": "Zulu",
 }  # fmt: skip
 _WORD_LISTS = {"no": "nb", "hr": "hbs", "sr": "hbs", "bs": "hbs"}  # where simplemma names a language otherwise
-_ALPHABET_SAMPLE = 20_000  # word forms are enough to learn which letters follow each other
+_SPELLING_SAMPLE = 20_000  # word forms are enough to learn which letters follow each other
 # Mean log2 probability of a word's letters. Of words mashed on a keyboard, 95% lie below; of the misspelt words in
 # the answers of ASAP-SAS, Beetle and SciEntsBank, 4% do.
 _PLAUSIBLE = -5.5
@@ -87,21 +89,33 @@ class Lexicon:
         self._pairs: Counter[str] = Counter()
         self._triples: Counter[str] = Counter()
         if self.listed:
-            forms = [word for word in DEFAULT_DICTIONARY_FACTORY.get_dictionary(self.language) if word.isalpha()]
-            for word in forms[:: len(forms) // _ALPHABET_SAMPLE + 1]:
-                marked = f"^^{word.casefold()}$"
-                for start in range(len(marked) - 2):
-                    self._pairs[marked[start : start + 2]] += 1
-                    self._triples[marked[start : start + 3]] += 1
+            self._learn_spelling()
         self.known = lru_cache(maxsize=200_000)(self._known)
         self.plausible = lru_cache(maxsize=50_000)(self._plausible)
 
+    def lemma(self, word: str) -> str:
+        """The dictionary form of a word, or the word where there is none."""
+        return lemmatize(word, lang=self.language, low_memory=self._frugal) if self.listed else word
+
+    @property
+    def _frugal(self) -> bool:
+        """English is asked for most and its list is small; the lists of some languages take 600 MB in fast form."""
+        return self.language != ENGLISH
+
+    def _learn_spelling(self) -> None:
+        lists = LOW_MEMORY_DICTIONARY_FACTORY if self._frugal else DEFAULT_DICTIONARY_FACTORY
+        forms = lists.get_dictionary(self.language)
+        for form in islice(forms, 0, None, len(forms) // _SPELLING_SAMPLE + 1):
+            if form.isalpha():
+                marked = f"^^{form.casefold()}$"
+                for start in range(len(marked) - 2):
+                    self._pairs[marked[start : start + 2]] += 1
+                    self._triples[marked[start : start + 3]] += 1
+
     def _known(self, word: str) -> bool:
         """Whether a folded word is in the list, also without its apostrophe ("dont") or its "'s"."""
-        if not self.listed:
-            return False
-        stem = word.removesuffix("'s")
-        return any(is_known(form, self.language) for form in {word, stem, word.replace("'", "")})
+        forms = {word, word.removesuffix("'s"), word.replace("'", "")}
+        return self.listed and any(is_known(form, self.language, low_memory=self._frugal) for form in forms)
 
     def _plausible(self, word: str) -> bool:
         """Whether letters follow each other in a folded word as they do in this language."""
@@ -117,7 +131,7 @@ class Lexicon:
 
 @lru_cache(maxsize=8)
 def lexicon(language: str) -> Lexicon:
-    """The lexicon of a language; loading one takes about a second."""
+    """The lexicon of a language. Loading English takes about a second, a language of many word forms up to twenty."""
     return Lexicon(language)
 
 

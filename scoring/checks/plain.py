@@ -7,7 +7,6 @@ from collections.abc import Iterable
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
-from simplemma import lemmatize
 
 from scoring.checks.language import Lexicon
 
@@ -32,7 +31,7 @@ class PlainWords:
         """The plain form of a token."""
         if token not in self._plain:
             word = self._spelling.get(token, token)
-            stem = lemmatize(word, lang=self._known.language) if self._known.listed and word[0].isalpha() else word
+            stem = self._known.lemma(word) if word[0].isalpha() else word
             # A lemma that begins otherwise ("less" -> "little") is another word to a reader.
             self._plain[token] = stem.casefold() if stem[:3].casefold() == word[:3] else word
         return self._plain[token]

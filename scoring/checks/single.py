@@ -22,7 +22,9 @@ _AROUND = """
     ok well but even"""
 _AROUND_WORDS = frozenset(_AROUND.split())
 _NUCLEOTIDES = re.compile(r"[acgtu]+")  # "gauuca" is an answer about genes
+_ACRONYM = re.compile(r"[A-Za-z]*[A-Z]{2,}[A-Za-z]*")  # "mRNA" is not there to be pronounced
 _REPEATED_LETTER = re.compile(r"(.)\1{4,}")
+_RECKONING = re.compile(r"[=+×÷*<>]")  # what is done with numbers is the learner's own
 _RUN = 3  # words; shorter phrases come again in any text
 _TIMES = 3  # from which a phrase alone is repetition
 _SHORTEST_PART = 3  # letters of a word within a glued word
@@ -76,10 +78,12 @@ def gibberish(answer: Answer) -> Flag | None:
     """Letters that make no words, in any language that is written like them."""
     known, limits = lexicon(answer.about.language), answer.limits
     strange = [word for word in answer.words if not _familiar(word, answer) and not known.known(word)]
+    acronyms = set() if answer.text.isupper() else {found.casefold() for found in _ACRONYM.findall(answer.text)}
     nonsense = {
         word
         for word in strange
         if (not known.plausible(word) or _REPEATED_LETTER.search(word))
+        and word not in acronyms
         and not _NUCLEOTIDES.fullmatch(word)
         and not _glued(word, answer)
     }
@@ -114,9 +118,6 @@ def other_language(answer: Answer) -> Flag | None:
     guess = identify(answer.text)
     if guess.code in (about.language, NO_LANGUAGE) or guess.probability < limits.foreign_probability:
         return None
-    theirs = lexicon(guess.code)
-    if theirs.listed and share(words, {word for word in words if theirs.known(word)}) < limits.foreign_known_share:
-        return None
     return Flag(FlagKind.OTHER_LANGUAGE, f"The answer seems to be in {guess.name}.", guess.probability * unknown)
 
 
@@ -130,8 +131,14 @@ def copied_task(answer: Answer) -> Flag | None:
         reason = f"{found.words} of the answer's {len(answer.tokens)} words are copied from the task."
         return Flag(FlagKind.COPIED_TASK, reason, found.share)
     numbers = [token for token in answer.tokens if token[0].isdigit()]
-    if len(numbers) >= _NUMBERS and not answer.words and answer.about.tokens.issuperset(numbers):
-        return Flag(FlagKind.COPIED_TASK, "The answer holds only numbers from the task.", 1.0)
+    part = len(numbers) / len(answer.tokens) if answer.tokens else 0.0
+    if (
+        len(numbers) >= _NUMBERS
+        and part >= limits.copied_number_share
+        and answer.about.tokens.issuperset(numbers)
+        and not _RECKONING.search(answer.text)
+    ):
+        return Flag(FlagKind.COPIED_TASK, "The answer holds hardly more than numbers from the task.", part)
     return None
 
 

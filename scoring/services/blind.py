@@ -10,9 +10,7 @@ from random import SystemRandom
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from db.queries import is_hidden
 from db.tables import Response, ResponseFlag
-from scoring.errors import NotAllowed
 from scoring.services.rules import BLIND, rule
 
 
@@ -31,13 +29,3 @@ def draw(session: Session, upload_id: str) -> tuple[float, int]:
     drawn = SystemRandom().sample(ids, count)
     session.execute(update(Response), [{"id": i, "blind": True} for i in drawn])
     return share, count
-
-
-def require_revealed(session: Session, response_id: int) -> None:
-    """Refuse what would tell the machine's view of an answer that nobody has scored yet.
-
-    Raises:
-        NotAllowed: it is hidden now.
-    """
-    if is_hidden(session, response_id):
-        raise NotAllowed("What the model says of this answer shows once somebody has scored it without the model.")

@@ -215,7 +215,7 @@ def _by(trial: Trial, version: StudentVersion) -> bool:
 def _view(session: Session, row: ExplanationRow, version: StudentVersion) -> ExplanationView | Pending:
     if row.status == ExplanationStatus.DONE and row.content is not None:
         made = Explanation.from_json(row.content["explanation"])
-        context = read_context(session, row.content, row.response_id)
+        context = read_context(session, row.content, row.response_id, version.id, made.task_id)
         return ExplanationView(row.response_id, made, context, version.state == ACTIVE, _coverage(version.folder))
     first = Explanation.from_json(row.first) if row.first else None
     error = row.error if row.status == ExplanationStatus.FAILED else ""

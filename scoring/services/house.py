@@ -17,6 +17,7 @@ from scoring.services.feedback import Feedback
 from scoring.services.health import Health
 from scoring.services.jobs import Jobs
 from scoring.services.looks import Looks
+from scoring.services.model_use import ModelUse
 from scoring.services.review import Review
 from scoring.services.rules import Rules
 from scoring.services.scores import Scores
@@ -44,6 +45,7 @@ class Services:
     review: Review
     versions: Versions
     explanations: Explanations
+    model_use: ModelUse
     feedback: Feedback
     rules: Rules
     looks: Looks
@@ -73,6 +75,7 @@ def open_services(settings: Settings) -> Services:
         review=Review(database),
         versions=Versions(database),
         explanations=Explanations(database, jobs),
+        model_use=ModelUse(database, jobs),
         feedback=Feedback(database),
         rules=Rules(database),
         looks=Looks(database),

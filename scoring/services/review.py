@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from db.engine import Database
 from db.review_queries import QueueOrder
+from scoring.domain import HIDDEN
 from scoring.services.actors import Actor, require
 from scoring.services.decisions import Decisions
 from scoring.services.erasing import Erasing
@@ -12,7 +13,6 @@ from scoring.services.review_groups import GroupMember, Groups, Inconsistency
 from scoring.services.review_marks import Marks
 from scoring.services.review_queue import Queue, QueueFilter, QueueState, SearchHit
 from scoring.services.review_views import (
-    HIDDEN,
     CheckView,
     CriterionView,
     HistoryEntry,

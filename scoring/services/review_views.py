@@ -29,8 +29,6 @@ from scoring.services.rules import OVERRIDE_REASONS, rule
 from scoring.services.tasks import task_of
 from scoring.services.uploads import require_upload
 
-HIDDEN = "hidden"  # the source of a level that is not shown yet
-
 
 @dataclass(frozen=True)
 class HistoryEntry:
@@ -147,9 +145,7 @@ def response_view(session: Session, user: User, response: Response) -> ResponseV
     for criterion in task.criteria:
         scores = human.get((response.id, criterion.id), [])
         score = machine.get((response.id, criterion.id))
-        final = final_score(score.level if score else None, scores)
-        if unseen and not final.reviewed:
-            final = FinalScore(None, False, HIDDEN)
+        final = final_score(score.level if score else None, scores, hidden=unseen)
         criteria.append(CriterionView(criterion, score, final, _history(scores, raters)))
     learner = session.get(Learner, response.learner_id)
     flag = session.get(ReviewFlag, response.id)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from db.engine import Database
-from db.queries import human_scores, machine_scores, responses_frame, upload_stamp
+from db.queries import hidden_in, human_scores, machine_scores, responses_frame, upload_stamp
 from db.tables import Section, TaskVersion
-from scoring.domain import CriterionScore, HumanScore, Task, final_score
+from scoring.domain import HIDDEN, CriterionScore, HumanScore, Task, final_score
 from scoring.intake.exporting import write_csv
 from scoring.services.actors import Actor, require
 from scoring.services.audit import record
 from scoring.services.feedback import WHOLE_ANSWER, newest_comments, own_templates
 from scoring.services.tasks import task_of
 from scoring.services.uploads import require_upload
+
+GIVEN_BY = {"machine": "model (unreviewed)", HIDDEN: "nobody yet (to be scored without the model)", "none": ""}
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class ScoreTable:
     `frame` has one row per response, in file order: response_id, row, learner, name, attempt, text,
     revision, flags, total (points, missing where a criterion has no score), reviewed (by a person on
     every criterion), and per criterion id `c`: `c` (the level that stands), `c:machine`, `c:expected`,
-    `c:probability` (that the machine gives to its own level), `c:source` (machine, override, …, none).
+    `c:probability` (that the machine gives to its own level), `c:source` (machine, override, …, none, or
+    hidden: nothing of the machine's is there until somebody has scored the response without it).
     """
 
     task: Task
@@ -63,7 +66,7 @@ class Scores:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def stamp(self, actor: Actor, upload_id: str) -> tuple[str, int, int]:
+    def stamp(self, actor: Actor, upload_id: str) -> tuple[str, int, int, int]:
         """Changes whenever the table would; for caching."""
         with self._database.read() as session:
             require_upload(session, require(session, actor), upload_id)
@@ -79,7 +82,8 @@ class Scores:
             frame = responses_frame(session, upload_id)
             machine = machine_scores(session, upload_id=upload_id)
             human = human_scores(session, upload_id=upload_id)
-        return ScoreTable(task, figure, _with_scores(frame, machine, human, task))
+            unseen = hidden_in(session, upload_id)
+        return ScoreTable(task, figure, _with_scores(frame, machine, human, unseen, task))
 
     def export(self, actor: Actor, upload_id: str) -> tuple[str, bytes]:
         """The table as CSV: file name and bytes. Formula cells are neutralised; the export is on record.
@@ -113,6 +117,7 @@ def _with_scores(
     frame: pd.DataFrame,
     machine: Mapping[tuple[int, str], CriterionScore],
     human: Mapping[tuple[int, str], Sequence[HumanScore]],
+    unseen: Collection[int],
     task: Task,
 ) -> pd.DataFrame:
     frame = frame.copy()
@@ -121,8 +126,8 @@ def _with_scores(
         name = criterion.id
         scores = [machine.get((response_id, name)) for response_id in ids]
         finals = [
-            final_score(score.level if score else None, human.get((response_id, name), ()))
-            for response_id, score in zip(ids, scores, strict=True)
+            final_score(score.level if score else None, human.get((i, name), ()), hidden=i in unseen)
+            for i, score in zip(ids, scores, strict=True)
         ]
         frame[name] = pd.array([final.level for final in finals], dtype="Int64")
         frame[f"{name}:machine"] = pd.array([s.level if s else None for s in scores], dtype="Int64")
@@ -152,7 +157,7 @@ def _export_row(task: Task, told: Told) -> Callable[[dict[str, Any]], list[str]]
             source = row[f"{criterion.id}:source"]
             values += [
                 row[criterion.id],
-                {"machine": "model (unreviewed)", "none": ""}.get(source, "a person"),
+                GIVEN_BY.get(source, "a person"),
                 None if probability is None else f"{probability:.2f}",
                 told.on(row, criterion.id),
             ]

@@ -266,7 +266,8 @@ class Uploads:
             user = require(session, actor)
             upload = require_upload(session, user, upload_id)
             file = session.get(UploadFile, upload_id)
-            assert file is not None
+            if file is None:
+                raise NotFound("The original file was removed with an answer that was erased at somebody's request.")
             record(session, user.id, "upload.download_original", "upload", upload_id)
             return upload.file_name, file.content
 

@@ -75,7 +75,10 @@ def build_card(
 def fairness_limit(val: Agreement) -> str:
     """What is known about groups of learners, in a sentence."""
     if not val.groups:
-        return "Whether it treats groups of learners alike is not known: the data tells none apart."
+        return (
+            "Whether it treats groups of learners alike is not known: the held-out responses tell none apart that are "
+            "large enough."
+        )
     columns = ", ".join(dict.fromkeys(group.column.replace("_", " ") for group in val.groups))
     return (
         f"Groups of learners were compared by {columns} only, as the data names them; "
@@ -213,7 +216,8 @@ def _levels(val: Mapping[str, Any]) -> list[str]:
         "|---|---:|---:|---:|---:|",
     ]
     for shape in val["by_level"]:
-        scale = f"{shape['points'][0]}–{shape['points'][-1]} ({shape['criteria']} criteria)"
+        criteria = "1 criterion" if shape["criteria"] == 1 else f"{shape['criteria']} criteria"
+        scale = f"{shape['points'][0]}–{shape['points'][-1]} ({criteria})"
         lines += [
             f"| {scale} | {level['level']} | {level['n']} | {number(level['exact'])} | {number(level['mean_error'])} |"
             for level in shape["levels"]

@@ -90,7 +90,8 @@ def _levels(report: Mapping[str, Any]) -> str:
         return ""
     lines = [f"{'By the level people gave':{NAME}} {'n':>8} {'exact':>9} {'error':>9} {'coverage':>9}"]
     for shape in report["by_level"]:
-        scale = f"{shape['points'][0]}–{shape['points'][-1]}, {shape['criteria']} criteria"
+        criteria = "1 criterion" if shape["criteria"] == 1 else f"{shape['criteria']} criteria"
+        scale = f"{shape['points'][0]}–{shape['points'][-1]}, {criteria}"
         for level in shape["levels"]:
             name = f"level {level['level']} of {scale}"
             lines.append(

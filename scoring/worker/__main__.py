@@ -16,19 +16,24 @@ from scoring.errors import EvenhandError
 from scoring.jobs import (
     APPLICATION_NAME,
     APPLICATION_VERSION,
+    BACKGROUND_QUEUE,
     BULK_QUEUE,
     INTERACTIVE_QUEUE,
     POLLING_INTERVAL_S,
 )
 from scoring.services.house import prepare
 from scoring.settings import Settings, read_settings
-from scoring.worker import workflows
+from scoring.worker import explaining, workflows
+from scoring.worker.ahead import Ahead
+from scoring.worker.explainers import Explainers
 from scoring.worker.heartbeat import Heartbeat
 from scoring.worker.students import Students
 
 logger = logging.getLogger("scoring.worker")
 LOCK_WAIT_S = 30
 LOOK_AFTER_S = 10
+# Jobs of a queue that run at once. Several people may wait; the model serves the most urgent pass first.
+AT_ONCE = {INTERACTIVE_QUEUE: 4, BULK_QUEUE: 1, BACKGROUND_QUEUE: 1}
 
 
 def main() -> int:
@@ -58,7 +63,9 @@ def serve(settings: Settings, stop: threading.Event) -> int:
     prepare(settings)
     database = Database(settings.url)
     students = Students(encoder=settings.encoder, device=settings.device)
+    explainers = Explainers(database, students)
     workflows.configure(database, students, settings.chunk_size)
+    explaining.configure(database, explainers)
     with Heartbeat(database, settings.executor_id, students.details) as heartbeat:
         DBOS(
             config={
@@ -78,19 +85,21 @@ def serve(settings: Settings, stop: threading.Event) -> int:
             heartbeat.report("failed", str(error))
             logger.error("%s", error)
             return 4
-        DBOS.listen_queues([INTERACTIVE_QUEUE, BULK_QUEUE])
+        DBOS.listen_queues(list(AT_ONCE))
         DBOS.launch()
-        for queue in (INTERACTIVE_QUEUE, BULK_QUEUE):
+        for queue, at_once in AT_ONCE.items():
             DBOS.register_queue(
                 queue,
-                worker_concurrency=1,
+                worker_concurrency=at_once,
                 polling_interval_sec=POLLING_INTERVAL_S,
                 on_conflict="always_update",
             )
         heartbeat.report("ready")
         logger.info("Ready: %s", students.details())
-        while not stop.wait(LOOK_AFTER_S):
-            workflows.close_abandoned()
+        with Ahead(database, explainers):
+            while not stop.wait(LOOK_AFTER_S):
+                workflows.close_abandoned()
+                explaining.tidy()
         heartbeat.report("stopping")
         logger.info("Stopping.")
         DBOS.destroy(workflow_completion_timeout_sec=5)

@@ -6,64 +6,52 @@ A row whose response was deleted meanwhile, or that another job has taken over, 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+import threading
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from typing import Any
 
 from dbos import DBOS
 from sqlalchemy import delete, select, update
-from sqlalchemy.orm import Session
 
 from db.engine import Database
-from db.explanation_queries import insert_new, next_to_prepare, scoring_version
+from db.explanation_queries import scoring_version
 from db.tables import Explanation as ExplanationRow
-from db.tables import Response, TaskRow, TaskVersion, Trial, Upload, utc_now
-from scoring.errors import EvenhandError, ModelUnavailable
-from scoring.explain.explainer import explain, first_look
+from db.tables import Trial, utc_now
 from scoring.explain.explanation import Explanation
 from scoring.jobs import EXPLAIN_RESPONSE, EXPLAIN_UPLOAD, TRY_TEXT
-from scoring.services.explanations import SETTINGS, ExplanationStatus
-from scoring.worker.students import Students
-from scoring.worker.surroundings import Surroundings
+from scoring.services.explanations import ExplanationStatus
+from scoring.worker.explainers import Explainers, told
+from scoring.worker.subjects import subject_of
 from scoring.worker.turns import Rank
 from scoring.worker.workflows import ENDED, RECOVERIES, patiently
 
 logger = logging.getLogger(__name__)
-PREPARED_AHEAD = 30
 TRIALS_KEPT = timedelta(days=1)
 OPEN = (ExplanationStatus.WAITING, ExplanationStatus.FIRST)
 INTERRUPTED = "The explanation was interrupted. Ask for it once more."
+
+
+# Everybody gets a first look at once; sharing the model for the rest would only make all of them wait longer.
+_one_after_another = threading.Lock()
 
 
 class _Tools:
     """What the steps work with; set once, before the engine of jobs is launched."""
 
     database: Database
-    students: Students
-    surroundings: Surroundings
+    explainers: Explainers
 
 
-def configure(database: Database, students: Students) -> None:
-    """Give the steps their database and students."""
-    _Tools.database, _Tools.students = database, students
-    _Tools.surroundings = Surroundings(database, students)
-
-
-@dataclass(frozen=True)
-class _Subject:
-    """What an explanation is about."""
-
-    response_id: int
-    task_version_id: int
-    task_key: str
-    text: str
-    student_version_id: int
+def configure(database: Database, explainers: Explainers) -> None:
+    """Give the steps their database and explainers."""
+    _Tools.database, _Tools.explainers = database, explainers
 
 
 @DBOS.workflow(name=EXPLAIN_RESPONSE, max_recovery_attempts=RECOVERIES)
 def explain_response(explanation_id: int, job_id: str) -> str:
     """Explain one response for somebody who waits; returns the final status, or `gone`."""
-    return _explain(explanation_id, job_id, Rank.QUICK, Rank.FULL)
+    return _explain(explanation_id, job_id, Rank.QUICK, Rank.FULL, _one_after_another)
 
 
 @DBOS.workflow(name=EXPLAIN_UPLOAD, max_recovery_attempts=RECOVERIES)
@@ -71,7 +59,7 @@ def explain_upload(job_id: str) -> int:
     """Explain the responses whose rows carry this job's id, one after the other; returns how many."""
     done = 0
     while (explanation_id := next_of_report(job_id)) is not None:
-        _explain(explanation_id, job_id, Rank.BACKGROUND, Rank.BACKGROUND)
+        _explain(explanation_id, job_id, Rank.BACKGROUND, Rank.BACKGROUND, nullcontext())
         done += 1
     return done
 
@@ -80,23 +68,23 @@ def explain_upload(job_id: str) -> int:
 def try_text(trial_id: str) -> str:
     """Score an edited text and say what its words do; returns the final status, or `gone`."""
     try:
-        with _Tools.students.turns.at(Rank.QUICK):
+        with _Tools.explainers.turns.at(Rank.QUICK):
             return look_at_trial(trial_id)
     except Exception as error:
-        return fail_trial(trial_id, _told(error))
+        return fail_trial(trial_id, told(error))
 
 
-def _explain(explanation_id: int, job_id: str, first: Rank, whole: Rank) -> str:
-    turns = _Tools.students.turns
+def _explain(explanation_id: int, job_id: str, first: Rank, whole: Rank, line: AbstractContextManager[object]) -> str:
+    turns = _Tools.explainers.turns
     try:
         with turns.at(first):
             status = look_first(explanation_id, job_id)
         if status != ExplanationStatus.FIRST:
             return status
-        with turns.at(whole):
+        with line, turns.at(whole):
             return explain_fully(explanation_id, job_id)
     except Exception as error:
-        return fail_explanation(explanation_id, job_id, _told(error))
+        return fail_explanation(explanation_id, job_id, told(error))
 
 
 @DBOS.step()
@@ -107,8 +95,8 @@ def look_first(explanation_id: int, job_id: str) -> str:
         row = session.get(ExplanationRow, explanation_id)
         if row is None or row.job_id != job_id or row.status not in OPEN:
             return "gone"
-        subject = _subject(session, row.response_id, row.student_version_id)
-    look = _look(subject)
+        subject = subject_of(session, row.response_id, row.student_version_id)
+    look = _Tools.explainers.look(subject)
     return _save(explanation_id, job_id, status=ExplanationStatus.FIRST, first=look.to_json())
 
 
@@ -120,9 +108,9 @@ def explain_fully(explanation_id: int, job_id: str) -> str:
         row = session.get(ExplanationRow, explanation_id)
         if row is None or row.job_id != job_id or row.first is None:
             return "gone"
-        subject = _subject(session, row.response_id, row.student_version_id)
+        subject = subject_of(session, row.response_id, row.student_version_id)
         look = Explanation.from_json(row.first)
-    content = _content(subject, look)
+    content = _Tools.explainers.content(subject, look)
     # The first look is part of the content, so it need not be kept twice.
     return _save(
         explanation_id, job_id, status=ExplanationStatus.DONE, first=None, content=content, finished_at=utc_now()
@@ -138,8 +126,8 @@ def look_at_trial(trial_id: str) -> str:
         version = None if trial is None else scoring_version(session, trial.response_id)
         if trial is None or version is None:
             return "gone"
-        subject, text = _subject(session, trial.response_id, version.id), trial.text
-    content = _look(subject, text).to_json()
+        subject, text = subject_of(session, trial.response_id, version.id), trial.text
+    content = _Tools.explainers.look(subject, text).to_json()
     with _Tools.database.write() as session:
         session.execute(update(Trial).where(Trial.id == trial_id).values(content=content))
     return ExplanationStatus.DONE
@@ -174,31 +162,6 @@ def fail_trial(trial_id: str, error: str) -> str:
     return ExplanationStatus.FAILED
 
 
-def prepare_next() -> bool:
-    """Explain the response that somebody is likeliest to ask about next; whether there was one.
-
-    Nobody waits for it: anything else that wants the model goes first, at once.
-    """
-    with _Tools.database.read() as session:
-        found = next_to_prepare(session, SETTINGS.hash(), PREPARED_AHEAD)
-        if found is None:
-            return False
-        subject = _subject(session, *found)
-    values: dict[str, Any] = {"status": ExplanationStatus.DONE}
-    try:
-        values["content"] = _content(subject, _look(subject))
-    except Exception as error:
-        # Kept as failed, so that it is not tried for ever; whoever opens it can ask again.
-        values = {"status": ExplanationStatus.FAILED, "error": _told(error)}
-    with _Tools.database.write() as session:
-        if session.get(Response, subject.response_id) is not None:
-            insert_new(
-                session, subject.response_id, subject.student_version_id, SETTINGS.hash(),
-                job_id="ahead", finished_at=utc_now(), **values,
-            )  # fmt: skip
-    return True
-
-
 def tidy() -> None:
     """Forget trials whose day is over, and tell of explanations whose job ended without saying so."""
     with _Tools.database.read() as session:
@@ -219,32 +182,6 @@ def tidy() -> None:
             session.execute(delete(Trial).where(Trial.created_at < utc_now() - TRIALS_KEPT))
 
 
-def _subject(session: Session, response_id: int, student_version_id: int) -> _Subject:
-    text, task_version_id, task_key = session.execute(
-        select(Response.text, TaskVersion.id, TaskRow.key)
-        .join(Upload, Upload.id == Response.upload_id)
-        .join(TaskVersion, TaskVersion.id == Upload.task_version_id)
-        .join(TaskRow, TaskRow.id == TaskVersion.task_id)
-        .where(Response.id == response_id)
-    ).one()
-    return _Subject(response_id, task_version_id, task_key, text, student_version_id)
-
-
-def _look(subject: _Subject, text: str | None = None) -> Explanation:
-    engine = _Tools.students.get(_Tools.database, subject.student_version_id)
-    turns = _Tools.students.turns
-    # Gradients are taken at the model's own embeddings, where no other pass may come between.
-    with turns.alone(turns.rank):
-        return first_look(engine, subject.task_key, subject.text if text is None else text, SETTINGS)
-
-
-def _content(subject: _Subject, look: Explanation) -> dict[str, Any]:
-    engine = _Tools.students.get(_Tools.database, subject.student_version_id)
-    made = explain(engine, subject.task_key, subject.text, SETTINGS, look=look)
-    beside = _Tools.surroundings.of(subject.student_version_id, subject.task_version_id, subject.response_id)
-    return {"explanation": made.to_json(), **beside}
-
-
 def _save(explanation_id: int, job_id: str, **values: Any) -> str:
     """Write to the row if it is still this job's."""
     with _Tools.database.write() as session:
@@ -256,18 +193,3 @@ def _save(explanation_id: int, job_id: str, **values: Any) -> str:
             .values(**values)
         )
     return str(values["status"]) if done.rowcount else "gone"  # type: ignore[attr-defined]
-
-
-def _told(error: Exception) -> str:
-    """The boundary of the worker: the log has the trace, the person is told in plain words."""
-    if isinstance(error, ModelUnavailable):
-        logger.error("No explanation could be made: %s", error)
-        # The message names folders, which are for administrators.
-        return (
-            "The version of the model that gave this score can't be loaded any more. Score the upload again to "
-            "have the present one explained; an administrator sees more under Health."
-        )
-    logger.exception("No explanation could be made.", exc_info=error)
-    if isinstance(error, EvenhandError):
-        return str(error)
-    return f"Something went wrong in explaining ({type(error).__name__}). Ask once more, or tell an administrator."

@@ -39,6 +39,7 @@ from scoring.services.tasks import task_of
 from scoring.services.versions import active_version
 from scoring.worker.checking import check_answers, raise_urgent
 from scoring.worker.students import Students
+from scoring.worker.turns import Rank
 
 logger = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -64,7 +65,12 @@ def configure(database: Database, students: Students, chunk_size: int) -> None:
 
 @DBOS.workflow(name=SCORE_UPLOAD, max_recovery_attempts=RECOVERIES)
 def score_upload(upload_id: str, job_id: str, again: bool) -> str:
-    """Check every response of an upload, and score those that are neither blank nor scored; returns the final status."""
+    """Check an upload's responses, score those that are neither blank nor scored; returns the final status."""
+    with _Tools.students.turns.at(Rank.BULK):
+        return _score_upload(upload_id, job_id, again)
+
+
+def _score_upload(upload_id: str, job_id: str, again: bool) -> str:
     try:
         look_for_urgent_signs(upload_id)
         begun = begin_scoring(upload_id, job_id, again)

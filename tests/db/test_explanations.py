@@ -27,7 +27,7 @@ from scoring.services.explanations import (
 from tests.conftest import School
 
 TEXT = "Heat moves."
-CONTEXT: dict[str, Any] = {"neighbours": [], "alike": [], "task_gates": [], "other_gates": [], "experts": []}
+CONTEXT: dict[str, Any] = {"neighbours": [], "alike": []}
 
 
 def explanation(whole: bool = True) -> Explanation:

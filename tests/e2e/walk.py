@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.running import RunningApp
 
@@ -97,3 +97,30 @@ def wait_for_scores(page: Page) -> None:
     expect(page.get_by_role("button", name="Stop scoring")).to_have_count(0, timeout=SLOW_MS)
     expect(page.get_by_role("heading", name="Levels per criterion")).to_be_visible(timeout=SLOW_MS)
     settle(page)
+
+
+def open_review(page: Page, app: RunningApp, upload_id: str, response_id: int | None = None) -> Locator:
+    """Straight to the review screen of an upload; returns the desk once it shows an answer."""
+    query = f"upload={upload_id}" + (f"&response={response_id}" if response_id is not None else "")
+    page.goto(f"{app.url}/review?{query}")
+    return desk(page)
+
+
+def desk(page: Page) -> Locator:
+    """The review desk, with an answer on it and the page at rest."""
+    found = page.locator("[data-part=desk][data-response]")
+    expect(found).to_be_visible(timeout=SLOW_MS)
+    settle(page)
+    return found
+
+
+def shows(page: Page, response_id: int) -> None:
+    """Wait until the desk shows this answer and has nothing left to save."""
+    expect(page.locator(f"[data-part=desk][data-response='{response_id}'][data-busy=no]")).to_be_visible(
+        timeout=SLOW_MS
+    )
+
+
+def is_told(page: Page, text: str) -> None:
+    """Wait for what the desk says in its line above the buttons."""
+    expect(page.locator("[data-part=said]")).to_contain_text(text, timeout=SLOW_MS)

@@ -14,7 +14,9 @@ from pages.components import session
 from scoring.domain import Role
 from scoring.services.actors import Actor
 from scoring.services.house import Services, prepare, shared_services
+from scoring.services.sections import SectionSummary
 from scoring.settings import ROOT, read_settings
+from tests.pages.school import hire_student, score, upload_class
 
 PASSWORD = "a long enough sentence"
 TASKS = [
@@ -114,3 +116,18 @@ def app(services: Services, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ap
         return at
 
     return open_app
+
+
+@pytest.fixture
+def section(services: Services, educator: Actor) -> SectionSummary:
+    """A class, and a version of the model that scores both tasks."""
+    hire_student(services)
+    return services.sections.create(educator, "Grade 5, period 2")
+
+
+@pytest.fixture
+def scored(services: Services, educator: Actor, section: SectionSummary) -> str:
+    """Three answers to a yes/no task; the model says yes, no, yes."""
+    upload_id = upload_class(services, educator, section.id)
+    score(services, upload_id, {2: 1, 3: 0, 4: 1})
+    return upload_id

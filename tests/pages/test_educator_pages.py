@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import doctest
 import io
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from types import ModuleType
@@ -14,93 +13,44 @@ from openpyxl import Workbook
 from sqlalchemy import func, select, update
 from streamlit.testing.v1 import AppTest
 
-from db.tables import HumanScoreRow, Response, StudentVersion, Upload
+from db.tables import StudentVersion, Upload
 from pages.components import progress, session, task_card, words
 from pages.components.tables import display_frame
 from pages.components.words import plain
-from scoring.domain import HumanScoreKind, UploadStatus
+from scoring.domain import UploadStatus
 from scoring.errors import NotSignedIn
 from scoring.services.actors import Actor
 from scoring.services.house import Services
 from scoring.services.sections import SectionSummary
 from tests.pages.conftest import PASSWORD
+from tests.pages.driving import (
+    ACCOUNT,
+    LIBRARY,
+    NASTY,
+    RESULTS,
+    REVIEW,
+    SCORE,
+    SECTIONS,
+    Open,
+    badges,
+    choose,
+    desk,
+    drop,
+    labels,
+    opened,
+    press,
+    run,
+    said,
+)
 from tests.pages.school import (
     NAMED,
     another_educator,
     class_csv,
-    hire_student,
     response_ids,
     score,
     set_status,
     upload_class,
 )
-
-Open = Callable[..., AppTest]
-SCORE, RESULTS, REVIEW, SECTIONS, LIBRARY, ACCOUNT = (
-    f"educator/{name}.py" for name in ("score", "results", "review", "sections", "library", "account")
-)
-NASTY = "*A* [x](http://evil.example) $y$ :red[z] <script>alert(1)</script> :material/home: _u_ `c` # h"
-
-
-@pytest.fixture
-def section(services: Services, educator: Actor) -> SectionSummary:
-    """A class, and a version of the model that scores both tasks."""
-    hire_student(services)
-    return services.sections.create(educator, "Grade 5, period 2")
-
-
-@pytest.fixture
-def scored(services: Services, educator: Actor, section: SectionSummary) -> str:
-    """Three answers to a yes/no task; the model says yes, no, yes."""
-    upload_id = upload_class(services, educator, section.id)
-    score(services, upload_id, {2: 1, 3: 0, 4: 1})
-    return upload_id
-
-
-def said(at: AppTest) -> str:
-    """All that the screen says in running text."""
-    kinds = ("title", "subheader", "markdown", "caption", "error", "warning", "success", "info", "text", "toast")
-    return "\n".join(str(element.value) for kind in kinds for element in at.get(kind))
-
-
-def run(at: AppTest) -> AppTest:
-    at.run()
-    assert not at.exception
-    return at
-
-
-def press(at: AppTest, label: str) -> AppTest:
-    next(button for button in at.button if button.label.startswith(label)).click()
-    return run(at)
-
-
-def labels(at: AppTest) -> list[str]:
-    return [button.label for button in at.button]
-
-
-def choose(at: AppTest, label: str, option: str | None) -> AppTest:
-    next(box for box in at.selectbox if box.label == label).set_value(option)
-    return run(at)
-
-
-def drop(at: AppTest, data: bytes, name: str = "class.csv") -> AppTest:
-    at.file_uploader[0].set_value((name, data, "application/octet-stream"))
-    return run(at)
-
-
-def opened(app: Open, actor: Actor, page: str, upload_id: str, response_id: int | None = None) -> AppTest:
-    """A screen at an address that names an upload and maybe a response."""
-    at = app(actor)
-    at.switch_page(page)
-    at.query_params["upload"] = upload_id
-    if response_id is not None:
-        at.query_params["response"] = str(response_id)
-    return run(at)
-
-
-def badges(at: AppTest) -> list[str]:
-    """The little coloured words, which carry their meaning as text."""
-    return [element.value for element in at.markdown if "-badge[" in element.value]
 
 
 def uploads_in(services: Services) -> int:
@@ -313,7 +263,8 @@ def test_a_very_long_answer_is_cut_for_scoring_and_said_so(
     assert "were left out for scoring" in at.dataframe[1].value["Problem"][0]
     press(at, "Score 1 answer")
     upload = services.uploads.recent(educator)[0][0]
-    assert "cut short" in badges(opened(app, educator, REVIEW, upload.id))[1]
+    [answer] = desk(opened(app, educator, REVIEW, upload.id))["answers"]
+    assert "cut short" in answer["badges"][1]["text"]
 
 
 def test_a_task_retired_meanwhile_is_refused_and_nothing_is_saved(
@@ -483,177 +434,7 @@ def test_somebody_elses_upload_is_not_there(app: Open, services: Services, admin
         assert not run(at).error
 
 
-# Review
-
-
-def decide(at: AppTest, level: int, reason: str = "") -> AppTest:
-    """Choose a level, maybe give a reason, save."""
-    at.radio[0].set_value(level)
-    if reason:
-        at.text_input[0].set_value(reason)
-    return press(at, "Save")
-
-
-def decisions(services: Services) -> list[tuple[int, str, int | None]]:
-    with services.database.read() as session:
-        rows = session.scalars(select(HumanScoreRow).order_by(HumanScoreRow.id))
-        return [(row.response_id, row.kind, row.level) for row in rows]
-
-
-def test_agreeing_saves_and_goes_on(app: Open, services: Services, educator: Actor, scored: str) -> None:
-    first, second, _ = response_ids(services, educator, scored)
-    at = opened(app, educator, REVIEW, scored, first)
-    assert "unreviewed: the model's suggestion" in badges(at)[0]
-    assert at.radio[0].value == 1
-    press(at, "Save")
-    assert decisions(services) == [(first, HumanScoreKind.CONFIRM, 1)]
-    assert at.query_params["response"] == str(second)
-    assert "Saved for s1." in said(at)
-    assert "1 of 3 reviewed" in at.get("progress")[0].proto.text
-
-
-def test_the_model_s_level_is_named_in_words(app: Open, services: Services, educator: Actor, scored: str) -> None:
-    at = opened(app, educator, REVIEW, scored, response_ids(services, educator, scored)[1])
-    assert at.radio[0].options == ["0 · Not there  :material/smart_toy: model", "1 · There"]
-    assert "How sure the model is: 70%" in [e.label for e in at.expander]
-
-
-def test_changing_without_a_reason_is_refused_and_the_choice_stays(
-    app: Open, services: Services, educator: Actor, scored: str
-) -> None:
-    first = response_ids(services, educator, scored)[0]
-    at = decide(opened(app, educator, REVIEW, scored, first), 0)
-    assert "Say why" in at.error[0].value
-    assert at.query_params["response"] == str(first)
-    assert at.radio[0].value == 0
-    assert not decisions(services)
-    at.text_input[0].set_value("It names no heat.")
-    press(at, "Save")
-    assert decisions(services) == [(first, HumanScoreKind.OVERRIDE, 0)]
-    press(at, "Previous")
-    assert "changed it to level 0: “It names no heat.”" in said(at)
-    assert "unreviewed" not in badges(at)[0]
-
-
-def test_a_stale_screen_is_refused_explained_and_shows_the_other_decision(
-    app: Open, services: Services, administrator: Actor, educator: Actor, section: SectionSummary, scored: str
-) -> None:
-    colleague = another_educator(services, administrator, "Cora *C*", "cora@school.example", PASSWORD)
-    services.sections.share(educator, section.id, colleague.email)
-    at = opened(app, educator, REVIEW, scored)
-    response_id = int(at.query_params["response"])
-    services.review.decide(colleague, response_id, 0, {"heat": 0}, "nonce", "sees no heat")
-    at.radio[0].set_value(1)
-    press(at, "Save")
-    assert "Somebody decided on this response while you were looking" in at.error[0].value
-    assert int(at.query_params["response"]) == response_id
-    assert at.radio[0].value == 0
-    assert f"{plain('Cora *C*')} changed it to level 0" in said(at)
-    assert len(decisions(services)) == 1
-
-
-def test_a_decision_can_be_taken_back(app: Open, services: Services, educator: Actor, scored: str) -> None:
-    first = response_ids(services, educator, scored)[0]
-    at = decide(opened(app, educator, REVIEW, scored, first), 0, "no")
-    press(at, "Previous")
-    press(at, "Take back my decision")
-    assert "Taken back" in said(at)
-    assert at.radio[0].value == 1
-    assert "unreviewed" in badges(at)[0]
-    assert "took back a decision" in said(at)
-    assert "Take back my decision" not in labels(at)
-
-
-def test_the_order_stays_while_one_works_through_it(
-    app: Open, services: Services, educator: Actor, section: SectionSummary
-) -> None:
-    upload_id = upload_class(services, educator, section.id, task="plant-light")
-    score(services, upload_id, {2: 2, 3: 0, 4: 1})
-    two, three, four = response_ids(services, educator, upload_id)
-    at = opened(app, educator, REVIEW, upload_id, three)
-    choose(at, "Order", "Lowest total first")
-    seen = []
-    for _ in range(3):
-        seen.append(int(at.query_params["response"]))
-        press(at, "Save")
-    assert seen == [three, four, two]
-    assert "Every answer of this upload is reviewed." in said(at)
-    press(at, "Previous")
-    assert int(at.query_params["response"]) == four
-
-
-@pytest.mark.parametrize(
-    ("order", "rows"),
-    [
-        ("Least sure first", [0, 1, 2]),
-        ("In file order", [0, 1, 2]),
-        ("Lowest total first", [1, 2, 0]),
-        ("Highest total first", [0, 2, 1]),
-    ],
-)
-def test_orders(
-    app: Open, services: Services, educator: Actor, section: SectionSummary, order: str, rows: list[int]
-) -> None:
-    upload_id = upload_class(services, educator, section.id, task="plant-light")
-    score(services, upload_id, {2: 2, 3: 0, 4: 1})
-    ids = response_ids(services, educator, upload_id)
-    at = choose(opened(app, educator, REVIEW, upload_id, ids[rows[0]]), "Order", order)
-    found = [int(at.query_params["response"])]
-    for _ in range(2):
-        found.append(int(press(at, "Next").query_params["response"]))
-    assert found == [ids[row] for row in rows]
-
-
-def test_a_blank_answer_waits_for_a_person(
-    app: Open, services: Services, educator: Actor, section: SectionSummary
-) -> None:
-    upload_id = upload_class(services, educator, section.id, [("s1", "Ann", ""), ("s2", "Ben", "Heat.")])
-    score(services, upload_id, {3: 1})
-    blank = response_ids(services, educator, upload_id)[0]
-    at = opened(app, educator, REVIEW, upload_id)
-    assert int(at.query_params["response"]) == blank
-    assert at.text[0].value == "(blank)"
-    assert "no score yet" in badges(at)[0]
-    assert "blank" in badges(at)[1]
-    assert at.radio[0].value is None
-    press(at, "Save")
-    assert "Choose a level for every criterion" in at.error[0].value
-    decide(at, 0)
-    assert decisions(services) == [(blank, HumanScoreKind.CONFIRM, 0)]
-    assert "chose level 0" in said(press(at, "Previous"))
-
-
-@pytest.mark.parametrize("address", ["²", "abc", "9" * 5000, "-1", "999999"])
-def test_an_address_with_nonsense_shows_the_first_answer(
-    app: Open, services: Services, educator: Actor, scored: str, address: str
-) -> None:
-    at = app(educator)
-    at.switch_page(REVIEW)
-    at.query_params["upload"], at.query_params["response"] = scored, address
-    run(at)
-    assert int(at.query_params["response"]) == response_ids(services, educator, scored)[0]
-
-
-def test_an_upload_in_the_making_can_be_looked_at(
-    app: Open, services: Services, educator: Actor, section: SectionSummary
-) -> None:
-    at = opened(app, educator, REVIEW, upload_class(services, educator, section.id))
-    assert "still being scored" in said(at)
-    assert "The model gave no score here." in said(at)
-
-
 # What people typed is text
-
-
-def test_an_answer_is_shown_as_typed(app: Open, services: Services, educator: Actor, section: SectionSummary) -> None:
-    typed = f"First line\n\n# not a heading\n{NASTY}"
-    upload_id = upload_class(services, educator, section.id, [("s1", "", typed)])
-    at = opened(app, educator, REVIEW, upload_id)
-    [text] = at.text
-    with services.database.read() as session:
-        assert text.value == session.scalars(select(Response.text)).one()
-    assert "# not a heading" in text.value
-    assert "alert(1)" not in "\n".join(m.value for m in at.markdown)
 
 
 def test_typed_names_are_never_read_as_markup(
@@ -796,7 +577,7 @@ def test_a_tab_that_outlives_its_sign_out_shows_nothing(
     assert "signed out" in at.info[0].value
     assert "Ann" not in said(at)
     assert not at.dataframe
-    assert not at.radio
+    assert not at.get("bidi_component")
 
 
 def test_without_a_session_there_is_only_the_way_to_sign_in(

@@ -8,11 +8,13 @@ from sklearn.metrics import brier_score_loss, cohen_kappa_score
 
 from scoring import agreement
 from scoring.errors import InvalidInput
-from scoring.itembank import LabelledResponse
+from scoring.itembank import LabelledResponse, read_item_bank
+from scoring.settings import ROOT
 from scoring.training.evaluation import interval_of_difference, measure
 from scoring.training.figures import FIGURES
 from scoring.training.predictions import Prediction, predictions_from
 
+DATA = ROOT.parent / "shared" / "data"
 POINTS = {"ice": {"score": (0, 1, 2, 3)}, "cart": {"claim": (0, 1), "evidence": (1, 2, 3)}}
 
 
@@ -258,3 +260,15 @@ def test_the_same_seed_gives_the_same_report():
     first, again, other = (measure(rows, random_system(rows, 6), replicates=40, seed=s).to_json() for s in (1, 1, 2))
     assert first == again
     assert first != other
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="no real answers beside the project (shared/data)")
+def test_the_second_human_as_a_system_agrees_as_two_people_do():
+    rows = [r for r in read_item_bank(DATA / "asap-sas").responses if r.fold == "val" and r.second]
+    found = measure(rows, [dict(r.second) for r in rows], replicates=50)
+    assert len(found.tasks) == 10
+    for task in found.tasks:
+        assert task.qwk == task.human_qwk == task.double_qwk
+        assert task.degradation == 0
+        assert 0.7 < task.qwk < 1
+    assert found.mean_qwk == pytest.approx(0.88, abs=0.02)

@@ -1,5 +1,9 @@
 """Review, explanations and house rules"""
 
+from collections import defaultdict
+from math import log
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -85,6 +89,14 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['student_version_id'], ['student_versions.id'], name=op.f('fk_response_gates_student_version_id_student_versions')),
     sa.PrimaryKeyConstraint('response_id', 'student_version_id', name=op.f('pk_response_gates'))
     )
+    op.create_table('expert_profiles',
+    sa.Column('student_version_id', sa.Integer(), nullable=False),
+    sa.Column('examples', sa.Integer(), nullable=False),
+    sa.Column('content', sa.JSON(), nullable=False),
+    sa.Column('created_at', db.tables.UtcDateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['student_version_id'], ['student_versions.id'], name=op.f('fk_expert_profiles_student_version_id_student_versions'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('student_version_id', name=op.f('pk_expert_profiles'))
+    )
     op.create_table('review_flags',
     sa.Column('response_id', sa.Integer(), nullable=False),
     sa.Column('user_id', sa.Integer(), nullable=False),
@@ -120,7 +132,10 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_urgent_alerts')),
     sa.UniqueConstraint('response_id', 'kind', name=op.f('uq_urgent_alerts_response_id'))
     )
-    with op.batch_alter_table('human_scores', schema=None) as batch_op:
+    with op.batch_alter_table('human_scores', schema=None, **_never_reused(
+        sa.CheckConstraint("kind = 'retract' OR level IS NOT NULL", name=op.f('ck_human_scores_level_given')),
+        sa.CheckConstraint("kind <> 'retract' OR retracts_id IS NOT NULL", name=op.f('ck_human_scores_retraction_named')),
+    )) as batch_op:
         batch_op.add_column(sa.Column('reason_kind', sa.String(length=60), server_default='', nullable=False))
         batch_op.add_column(sa.Column('blind', sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.add_column(sa.Column('batch', sa.String(length=64), nullable=True))
@@ -130,7 +145,7 @@ def upgrade() -> None:
     with op.batch_alter_table('machine_scores', schema=None) as batch_op:
         batch_op.add_column(sa.Column('level_set', sa.JSON(), nullable=True))
 
-    with op.batch_alter_table('responses', schema=None) as batch_op:
+    with op.batch_alter_table('responses', schema=None, **_never_reused()) as batch_op:
         batch_op.add_column(sa.Column('reviewed', sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.add_column(sa.Column('blind', sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.add_column(sa.Column('uncertainty', sa.Double(), nullable=True))
@@ -138,8 +153,80 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('alike_group', sa.String(length=64), nullable=True))
         batch_op.create_index('ix_responses_alike', ['upload_id', 'alike_group', 'id', 'reviewed', 'blind'], unique=False)
         batch_op.create_index('ix_responses_file', ['upload_id', 'reviewed', 'id'], unique=False)
-        batch_op.create_index('ix_responses_total', ['upload_id', 'reviewed', 'blind', 'machine_total', 'id'], unique=False)
         batch_op.create_index('ix_responses_queue', ['upload_id', 'reviewed', 'blind', 'uncertainty', 'id'], unique=False)
+        batch_op.create_index('ix_responses_total', ['upload_id', 'reviewed', 'blind', 'machine_total', 'id'], unique=False)
+
+    _number_machine_scores_by_time()
+    _fill_reviewed()
+    _fill_order()
+
+
+def _never_reused(*checks: sa.CheckConstraint) -> dict[str, Any]:
+    """How to rebuild a SQLite table so that the id of an erased row never comes back for another one.
+
+    A screen that still shows the erased row would decide on the other. Checks are not read from the old table.
+    """
+    if op.get_bind().dialect.name != 'sqlite':
+        return {}
+    return {'recreate': 'always', 'table_args': checks, 'table_kwargs': {'sqlite_autoincrement': True}}
+
+
+def _number_machine_scores_by_time() -> None:
+    """The newest score of a response and criterion is from now on the one with the highest id."""
+    bind, rows = op.get_bind(), sa.table('machine_scores', *map(sa.column, ('id', 'response_id', 'criterion_id', 'created_at')))
+    older = rows.alias()
+    late = sa.select(rows.c.id).where(sa.exists().where(
+        older.c.response_id == rows.c.response_id, older.c.criterion_id == rows.c.criterion_id,
+        older.c.id > rows.c.id, older.c.created_at < rows.c.created_at,
+    )).order_by(rows.c.created_at, rows.c.id)
+    next_id = (bind.scalar(sa.select(sa.func.max(rows.c.id))) or 0) + 1
+    for number, row_id in enumerate(bind.scalars(late).all()):
+        bind.execute(sa.update(rows).where(rows.c.id == row_id).values(id=next_id + number))
+
+
+def _fill_reviewed() -> None:
+    """A response is reviewed when every criterion of its task version has a human score that counts and stands."""
+    op.execute("""
+        UPDATE responses SET reviewed = true WHERE NOT EXISTS (
+            SELECT 1 FROM uploads u JOIN criteria c ON c.task_version_id = u.task_version_id
+            WHERE u.id = responses.upload_id AND NOT EXISTS (
+                SELECT 1 FROM human_scores h
+                WHERE h.response_id = responses.id AND h.criterion_id = c.id
+                AND h.kind IN ('adjudicated', 'override', 'confirm', 'group', 'blind')
+                AND NOT EXISTS (
+                    SELECT 1 FROM human_scores r
+                    WHERE r.response_id = h.response_id AND r.retracts_id = h.id AND r.kind = 'retract')))
+    """)
+
+
+def _fill_order() -> None:
+    """Uncertainty and total of the newest machine scores. Of the signs of uncertainty only the entropy is known yet."""
+    bind = op.get_bind()
+    rows = sa.table('machine_scores', *map(sa.column, ('id', 'response_id', 'criterion_id', 'level')), sa.column('probabilities', sa.JSON))
+    responses = sa.table('responses', *map(sa.column, ('id', 'upload_id', 'uncertainty', 'machine_total')))
+    criteria = dict(bind.execute(sa.text(
+        'SELECT u.id, count(*) FROM uploads u JOIN criteria c ON c.task_version_id = u.task_version_id GROUP BY u.id'
+    )).all())
+    for upload_id, wanted in criteria.items():
+        newest = defaultdict(dict)
+        for row in bind.execute(
+            sa.select(rows).join(responses, responses.c.id == rows.c.response_id)
+            .where(responses.c.upload_id == upload_id).order_by(rows.c.id)
+        ):
+            newest[row.response_id][row.criterion_id] = row
+        values = []
+        for response_id, scores in newest.items():
+            entropies = [
+                -sum(p * log(p) for p in row.probabilities if p > 0) / log(len(row.probabilities)) for row in scores.values()
+            ]
+            values.append({
+                'which': response_id,
+                'uncertainty': round(sum(min(1.0, max(0.0, e)) for e in entropies) / len(entropies), 12),
+                'machine_total': sum(row.level for row in scores.values()) if len(scores) == wanted else None,
+            })
+        if values:
+            bind.execute(sa.update(responses).where(responses.c.id == sa.bindparam('which')).values(
+                uncertainty=sa.bindparam('uncertainty'), machine_total=sa.bindparam('machine_total')), values)
 
 
 def downgrade() -> None:
@@ -169,6 +256,7 @@ def downgrade() -> None:
     op.drop_table('urgent_alerts')
     op.drop_table('trials')
     op.drop_table('review_flags')
+    op.drop_table('expert_profiles')
     op.drop_table('response_gates')
     op.drop_table('explanations')
     with op.batch_alter_table('comments', schema=None) as batch_op:

@@ -35,7 +35,7 @@ function drawCriterion(desk, settings, open, criterion, index) {
       commentButton(desk, open, criterion.id, "Comment", marked ? "c" : "", `Comment on ${criterion.name}`)),
     wide && criterion.description ? el("p", { class: "description" }, criterion.description) : null,
     el("p", { class: "suggestion", id: `${id}-model` }, suggestion(desk.view, part),
-      marked && desk.rubric.length > 1 ? el("span", { class: "marker" }, "Numbers set this one.") : null),
+      marked && desk.rubric.length > 1 ? el("span", { class: "marker" }, " Numbers set this one.") : null),
     el("div", { class: "levels", role: "radiogroup", "aria-labelledby": id, "aria-describedby": `${id}-model`,
       onkeydown: move },
       criterion.levels.map((level) => drawLevel(desk, criterion, index, level, { part, chosen, wide,

@@ -178,7 +178,7 @@ class _Learners:
         seen = self._dense(table, counts)
         self._forest = ExtraTreesRegressor(
             config.trees, min_samples_leaf=2, max_features=0.15, random_state=seed
-        ).fit(seen, reached)  # fmt: skip
+        ).fit(seen, reached if reached.shape[1] > 1 else score)  # fmt: skip
         self._boosted = GradientBoostingRegressor(
             n_estimators=config.trees, learning_rate=0.07, max_depth=4, min_samples_leaf=3, subsample=0.6,
             max_features=0.1, random_state=seed,

@@ -1,0 +1,142 @@
+"""Signs of harm, self-harm, abuse and bullying in an answer, for a person to read. Never a score.
+
+A search for words cannot understand them. It is built to miss little and to alarm seldom on science answers, and both
+are measured by `python -m bench checks`; it still misses signs, which `MISSES_HAPPEN` says wherever it is used.
+English, with a few phrases of Spanish.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from scoring.checks import signs
+from scoring.checks.language import ENGLISH, lexicon
+from scoring.checks.words import fold
+
+MISSES_HAPPEN = (
+    "This is a search for words. It misses signs, and some of what it finds is harmless. A person must read each "
+    "answer that it finds, and it does not replace reading the others."
+)
+
+
+class UrgentKind(StrEnum):
+    """What a person should look into."""
+
+    SELF_HARM = "self_harm"
+    THREAT = "threat"
+    ABUSE = "abuse"
+    BULLYING = "bullying"
+
+
+REASONS = {
+    UrgentKind.SELF_HARM: "The student may be thinking of self-harm or of not living.",
+    UrgentKind.THREAT: "The student may want to hurt someone.",
+    UrgentKind.ABUSE: "The student may be hurt, neglected or unsafe.",
+    UrgentKind.BULLYING: "The student may be bullied or shut out.",
+}
+
+
+@dataclass(frozen=True)
+class UrgentSign:
+    """One sign: its kind, and the words that it was found by, in the spelling that was searched."""
+
+    kind: UrgentKind
+    words: str
+
+
+_PATTERNS = {
+    UrgentKind.SELF_HARM: signs.SELF_HARM,
+    UrgentKind.THREAT: signs.THREAT,
+    UrgentKind.ABUSE: signs.ABUSE,
+    UrgentKind.BULLYING: signs.BULLYING,
+}
+# Words that the patterns turn on, and that learners misspell or disguise.
+_TELLING = """
+    abuse abused afraid alive alone beat beating bomb bruises bullied bullies bully bullying cutting dead dinner
+    everybody everyone family father friends hate hungry hurt hurting hurts kill killing knife life live living mother
+    murder myself nobody pills please private punch raped rifle safe scared school shoot stepdad stepfather stepmom
+    suicidal suicide touch touches touching uncle want worthless"""
+_DISGUISES = str.maketrans("013457@$!|", "oieastasii")
+_DISGUISED = re.compile(r"\S*(?:[a-z][013457@$!|]|[013457@$!|][a-z])\S*")
+_MASKED = re.compile(r"[a-z]+\*+[a-z*]*")
+_SPACED = re.compile(r"\b[a-z](?:[ .\-_]+[a-z]\b){3,}")
+_STRETCHED = re.compile(r"([a-z])\1{2,}")
+_END = re.compile(r"[.!?;:\n]+(?=\s|$)")
+_SHORT_LINKS = re.compile(r"[^a-z.]+")
+
+
+def urgent_signs(text: str) -> list[UrgentSign]:
+    """The signs in one answer, one per kind, in the order of `UrgentKind`; usually none.
+
+    >>> urgent_signs("The acid kills the bacteria.")
+    []
+    >>> [sign.kind.value for sign in urgent_signs("it melts. i wanna k1ll mysellf")]
+    ['self_harm']
+    """
+    said = plain_text(text)
+    found = []
+    for kind, pattern in _compiled().items():
+        match = pattern.search(said)
+        if match:
+            found.append(UrgentSign(kind, match.group().strip(" .")))
+    return found
+
+
+def plain_text(text: str) -> str:
+    """The answer in the words that the patterns ask for.
+
+    Lower case, without accents and apostrophes, disguises ("k!ll", "s u i c i d e", "d*e") and slips of spelling mended,
+    words parted by one space and sentences by " . ".
+    """
+    said = "".join(letter for letter in unicodedata.normalize("NFKD", fold(text)) if not unicodedata.combining(letter))
+    said = said.replace("'", "")
+    said = _DISGUISED.sub(_undisguise, said)
+    said = _MASKED.sub(lambda match: _unmask(match.group()), said)
+    said = _SPACED.sub(lambda match: re.sub(r"[^a-z]", "", match.group()), said)
+    said = _STRETCHED.sub(r"\1\1", said)
+    said = _SHORT_LINKS.sub(" ", _END.sub(" . ", said).replace(".", " . "))
+    return f" {' '.join(map(_mended, said.split()))} "
+
+
+def _undisguise(match: re.Match[str]) -> str:
+    word = match.group()
+    # "10cm" or "h2o!" is no disguise: only a word that becomes a telling one is changed.
+    bare = word.translate(_DISGUISES).strip(".,;:?")
+    return bare if _mended(bare) in _telling() else word
+
+
+def _unmask(word: str) -> str:
+    """ "k*ll" -> "kill", where a telling word fits."""
+    shape = re.compile(re.escape(word).replace(r"\*", "[a-z]{0,2}"))
+    return min((known for known in [*_telling(), "die"] if shape.fullmatch(known)), default=word)
+
+
+@lru_cache(maxsize=100_000)
+def _mended(word: str) -> str:
+    """A telling word for its misspelling; known words and contractions ("wasnt") are left alone."""
+    if len(word) < 4 or word.endswith("nt") or word in _telling() or lexicon(ENGLISH).known(word):
+        return word
+    near = process.extractOne(word, _telling(), scorer=OSA.distance, score_cutoff=1 if len(word) < 7 else 2)
+    return str(near[0]) if near else word
+
+
+@lru_cache(maxsize=1)
+def _telling() -> tuple[str, ...]:
+    return tuple(_TELLING.split())
+
+
+@lru_cache(maxsize=1)
+def _compiled() -> dict[UrgentKind, re.Pattern[str]]:
+    return {kind: re.compile(_either(patterns)) for kind, patterns in _PATTERNS.items()}
+
+
+def _either(patterns: Iterable[str]) -> str:
+    return "|".join(f"(?:{pattern})" for pattern in patterns)

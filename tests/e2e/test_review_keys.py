@@ -1,0 +1,431 @@
+"""Reviewing in a real browser: fast keys, keyboard alone, a finger, two people, a server that is away for a moment."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median, quantiles
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+from sqlalchemy import func, select
+
+from db.tables import Comment, CriterionRow, HumanScoreRow, Response
+from scoring.domain import Role
+from scoring.services.actors import Actor
+from scoring.services.house import Services
+from scoring.services.review import QueueOrder
+from tests.e2e import walk
+from tests.e2e.classes import ScoredClass, write_class
+from tests.e2e.running import RunningApp, wait_for
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+ADA, BEN = "ada@school.example", "ben@school.example"
+MANY = 50_000
+FAST_ANSWERS, ALONE_ANSWERS = 40, 30
+SHORTEST_GAP_MS, LONGEST_GAP_MS = 20, 300
+# When each key came and when each answer showed, taken down in the page itself.
+WATCH_KEYS = (
+    "window.keysSeen = []; addEventListener('keydown', (e) => keysSeen.push([e.key, performance.now()]), true);"
+)
+WATCH_ANSWERS = """() => {
+  const desk = document.querySelector('[data-testid=stBidiComponentIsolated]').shadowRoot.querySelector('.desk');
+  window.answersSeen = [];
+  new MutationObserver(() => answersSeen.push([Number(desk.dataset.response), performance.now()]))
+    .observe(desk, { attributes: true, attributeFilter: ['data-response'] });
+}"""
+
+
+@dataclass(frozen=True)
+class School:
+    """The running program with two people who teach one section; nothing scores there but people."""
+
+    app: RunningApp
+    services: Services
+    ada: Actor
+    ben: Actor
+    section: int
+
+    def scored(self, answers: int = 12, **details: object) -> ScoredClass:
+        """Another class of the section."""
+        return write_class(self.services, self.ada, self.section, answers, **details)  # type: ignore[arg-type]
+
+    def order(self, scored: ScoredClass, count: int) -> list[int]:
+        """The first answers as the desk shows them."""
+        review = self.services.review
+        first = review.next(self.ada, scored.upload_id, QueueOrder.UNCERTAIN, None)
+        assert first is not None
+        return review.window(self.ada, scored.upload_id, QueueOrder.UNCERTAIN, first, 0, count - 1)
+
+    def decisions(self, scored: ScoredClass) -> list[tuple[int, str, int | None, str, str]]:
+        """Every human score of a class in the order in which it came: response, criterion, level, kind, reason."""
+        with self.services.database.read() as session:
+            rows = session.execute(
+                select(
+                    HumanScoreRow.response_id, CriterionRow.key, HumanScoreRow.level, HumanScoreRow.kind,
+                    HumanScoreRow.reason_kind,
+                )
+                .join(CriterionRow, CriterionRow.id == HumanScoreRow.criterion_id)
+                .join(Response, Response.id == HumanScoreRow.response_id)
+                .where(Response.upload_id == scored.upload_id)
+                .order_by(HumanScoreRow.id)
+            )  # fmt: skip
+            return [row.tuple() for row in rows]
+
+    def decided(self, scored: ScoredClass) -> int:
+        """How many answers of a class somebody has decided, whatever became of it."""
+        return len({row[0] for row in self.decisions(scored)})
+
+
+@pytest.fixture(scope="module")
+def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[School]:
+    """One program for all of these tests; each has a class of its own."""
+    app = RunningApp(tmp_path_factory.mktemp("review") / "var", EVENHAND_WORKER="external")
+    app.start()
+    services = app.services()
+    try:
+        wait_for("the program", lambda: app.get("/healthz")[0] == 200)
+        accounts = services.accounts
+        ada = accounts.resume(accounts.set_up(app.set_up_code(), "Ada Lindqvist", ADA, walk.PASSWORD, "127.0.0.1"))
+        section = services.sections.create(ada, "Grade 5, period 2").id
+        _, first = accounts.add_person(ada, "Ben Okafor", BEN, Role.EDUCATOR)
+        ben = accounts.resume(accounts.sign_in(BEN, first, "127.0.0.1"))
+        accounts.change_password(ben, first, walk.PASSWORD)
+        ben = accounts.resume(accounts.sign_in(BEN, walk.PASSWORD, "127.0.0.1"))
+        services.sections.share(ada, section, BEN)
+        yield School(app, services, ada, ben, section)
+    finally:
+        services.close()
+        app.stop()
+
+
+def signed_in(browser: Browser, school: School, email: str = ADA, **context: object) -> Page:
+    """A browser of one's own, signed in."""
+    opened: BrowserContext = browser.new_context(**{"viewport": {"width": 1400, "height": 900}, **context})  # type: ignore[arg-type]
+    opened.add_init_script(WATCH_KEYS)
+    page = opened.new_page()
+    page.set_default_timeout(walk.SLOW_MS)
+    walk.sign_in(page, school.app, email)
+    expect(page.get_by_role("heading", name="Score a class")).to_be_visible()
+    return page
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What somebody means to do with one answer: the keys, and what they must lead to."""
+
+    keys: list[str]
+    rows: list[tuple[int, str, int, str, str]]
+
+
+def plan(scored: ScoredClass, response_id: int, blind: bool, reasons: tuple[str, ...], chance: random.Random) -> Plan:
+    """One of the ways to decide: approve, type the same levels, or type others with a reason."""
+    machine = scored.machine[response_id]
+    way = "type" if blind else chance.choice(["approve", "same", "type"])
+    levels = {c.id: chance.choice(c.values) if way == "type" else machine[c.id] for c in scored.task.criteria}
+    differs = not blind and levels != machine
+    keys = ["a"] if way == "approve" else [str(level) for level in levels.values()]
+    reason = chance.randrange(len(reasons)) if differs else None
+    if reason is not None:
+        keys.append("qweio"[reason])
+    if way != "approve":
+        keys.append("Enter")
+    given = "" if reason is None else reasons[reason]
+    rows = []
+    for key, level in levels.items():
+        kind = "blind" if blind else "confirm" if level == machine[key] else "override"
+        rows.append((response_id, key, level, kind, given))
+    return Plan(keys, rows)
+
+
+def test_every_decision_of_fast_fingers_arrives_once_on_its_response_with_its_level(
+    school: School, browser: Browser
+) -> None:
+    seed = int(os.environ.get("EVENHAND_TEST_SEED", random.SystemRandom().randrange(10**6)))
+    print(f"EVENHAND_TEST_SEED={seed}")
+    chance = random.Random(seed)
+    scored = school.scored(FAST_ANSWERS * 3, blind=5)
+    ids = school.order(scored, FAST_ANSWERS + 1)
+    reasons = school.services.review.response(school.ada, ids[-1]).reasons
+    plans = [plan(scored, i, i in scored.ids[:5], reasons, chance) for i in ids[:FAST_ANSWERS]]
+    page = signed_in(browser, school)
+    walk.open_review(page, school.app, scored.upload_id)
+    walk.shows(page, ids[0])
+    others = [i for i in scored.ids if i not in ids]
+    for number, answer in enumerate(plans):
+        for key in answer.keys:
+            page.keyboard.press(key)
+            time.sleep(chance.uniform(SHORTEST_GAP_MS, LONGEST_GAP_MS if number % 2 else 2 * SHORTEST_GAP_MS) / 1000)
+        if number % 5 == 0:
+            # Somebody else writes meanwhile.
+            school.services.review.decide(
+                school.ben, others[number], 0, scored.machine[others[number]], f"ben-{number}"
+            )
+    typed = [at for _, at in page.evaluate("keysSeen")]
+    gaps = [later - earlier for earlier, later in pairwise(typed)]
+    print(f"{len(typed)} keys, {min(gaps):.0f} to {max(gaps):.0f} ms apart, half of them under {median(gaps):.0f} ms")
+    walk.shows(page, ids[FAST_ANSWERS])
+    mine = [row for row in school.decisions(scored) if row[0] not in others]
+    assert mine == [
+        row for answer in plans for row in sorted(answer.rows, key=lambda r: list(scored.machine[r[0]]).index(r[1]))
+    ]
+
+
+def test_thirty_answers_by_keyboard_alone_among_fifty_thousand(school: School, browser: Browser) -> None:
+    scored = school.scored(MANY)
+    ids = school.order(scored, ALONE_ANSWERS + 1)
+    chance = random.Random(3)
+    reasons = school.services.review.response(school.ada, ids[0]).reasons
+    plans = [plan(scored, i, False, reasons, chance) for i in ids[:ALONE_ANSWERS]]
+    page = signed_in(browser, school)
+    walk.open_review(page, school.app, scored.upload_id)
+    page.evaluate(WATCH_ANSWERS)
+    page.evaluate("keysSeen.length = 0")
+    for answer, following in zip(plans, ids[1:], strict=True):
+        for key in answer.keys:
+            page.keyboard.press(key)
+        walk.shows(page, following)
+    pressed, shown = page.evaluate("keysSeen"), page.evaluate("answersSeen")
+    assert [i for i, _ in shown] == ids[1:]
+    deciding = [at for key, at in pressed if key in ("a", "Enter")]
+    waits = [seen - at for at, (_, seen) in zip(deciding, shown, strict=True)]
+    print(f"{ALONE_ANSWERS} answers of {MANY:,}: {len(pressed) / ALONE_ANSWERS:.1f} key presses per answer, no mouse")
+    print(
+        f"from the deciding key to the next answer, saved: median {median(waits):.0f} ms, "
+        f"nine in ten under {quantiles(waits, n=10)[-1]:.0f} ms, longest {max(waits):.0f} ms"
+    )
+    print("milliseconds per answer:", [round(wait) for wait in waits])
+    assert {row[0] for row in school.decisions(scored)} == set(ids[:ALONE_ANSWERS])
+
+
+def test_undo_and_redo_reach_the_start_of_the_sitting(school: School, browser: Browser) -> None:
+    scored = school.scored()
+    ids = school.order(scored, 4)
+    page = signed_in(browser, school)
+    walk.open_review(page, school.app, scored.upload_id)
+    for following in ids[1:]:
+        page.keyboard.press("a")
+        walk.shows(page, following)
+    for before in reversed(ids[:3]):
+        page.keyboard.press("u")
+        walk.shows(page, before)
+        walk.is_told(page, "Taken back")
+    page.keyboard.press("u")
+    walk.is_told(page, "left to take back")
+    for again in ids[:3]:
+        page.keyboard.press("r")
+        walk.shows(page, again)
+        walk.is_told(page, "Put back")
+    page.keyboard.press("r")
+    walk.is_told(page, "left to put back")
+    standing = [school.services.review.response(school.ada, i).reviewed for i in ids]
+    assert standing == [True, True, True, False]
+
+
+def test_nothing_fires_while_somebody_types(school: School, browser: Browser) -> None:
+    scored = school.scored()
+    [first] = school.order(scored, 1)
+    page = signed_in(browser, school)
+    desk = walk.open_review(page, school.app, scored.upload_id)
+    words = "Look at 0, 1 and 2 again; ask a friend? /j u r f g"
+    page.keyboard.press("Shift+C")
+    field = desk.get_by_role("textbox", name="Comment on the whole answer")
+    expect(field).to_be_focused()
+    page.keyboard.type(words)
+    page.keyboard.press("Enter")
+    page.keyboard.type("a")
+    page.keyboard.press("Escape")
+    walk.is_told(page, "Comment saved.")
+    # A criterion's comment begins with what the level's template says.
+    page.keyboard.press("1")
+    page.keyboard.press("c")
+    expect(field).to_have_count(0)
+    expect(desk.locator("textarea")).to_be_focused()
+    page.keyboard.press("Escape")
+    page.keyboard.press("/")
+    page.keyboard.type("0 1 a")
+    page.keyboard.press("Escape")
+    walk.shows(page, first)
+    assert school.decided(scored) == 0
+    with school.services.database.read() as session:
+        texts = session.scalars(select(Comment.text).where(Comment.response_id == first).order_by(Comment.id)).all()
+    assert texts == [f"{words}\na"]
+
+
+def test_search_jump_order_and_help_by_keys(school: School, browser: Browser) -> None:
+    scored = school.scored()
+    page = signed_in(browser, school)
+    desk = walk.open_review(page, school.app, scored.upload_id)
+    page.keyboard.press("?")
+    expect(desk.get_by_role("dialog", name="Keys")).to_be_visible()
+    page.keyboard.press("a")
+    page.keyboard.press("?")
+    expect(desk.get_by_role("dialog", name="Keys")).to_have_count(0)
+    page.keyboard.press("g")
+    page.keyboard.type("9")
+    page.keyboard.press("Enter")
+    walk.shows(page, scored.ids[7])
+    with school.services.database.read() as session:
+        word = session.get_one(Response, scored.ids[3]).text.split()[0]
+    page.keyboard.press("/")
+    page.keyboard.type(word)
+    page.keyboard.press("Enter")
+    hits = desk.get_by_role("search").get_by_role("listitem")
+    expect(hits.first).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(hits).to_have_count(0)
+    desk.get_by_label("Order").select_option("file")
+    walk.shows(page, scored.ids[0])
+    page.keyboard.press("j")
+    walk.shows(page, scored.ids[1])
+    page.keyboard.press("ArrowLeft")
+    walk.shows(page, scored.ids[0])
+    page.keyboard.press("k")
+    walk.is_told(page, "This is the first answer.")
+    assert school.decided(scored) == 0
+
+
+def test_keys_work_after_a_click_elsewhere_and_each_press_counts_once(school: School, browser: Browser) -> None:
+    scored = school.scored()
+    ids = school.order(scored, 4)
+    page = signed_in(browser, school)
+    walk.open_review(page, school.app, scored.upload_id)
+    for number, following in enumerate(ids[1:], start=1):
+        page.get_by_text("The task").first.click()
+        walk.settle(page)
+        for criterion in scored.task.criteria:
+            page.keyboard.press(str(scored.machine[ids[number - 1]][criterion.id]))
+        page.keyboard.press("Enter")
+        walk.shows(page, following)
+        assert school.decided(scored) == number
+    # Away to another screen and back: still one desk that listens.
+    walk.go(page, "My sections")
+    page.keyboard.press("a")
+    walk.open_review(page, school.app, scored.upload_id)
+    page.keyboard.press("a")
+    wait_for("the decision", lambda: school.decided(scored) == 4)
+    assert len(school.decisions(scored)) == 4 * len(scored.task.criteria)
+
+
+def test_a_key_held_down_decides_once_and_a_blind_answer_is_not_approved(school: School, browser: Browser) -> None:
+    scored = school.scored(blind=1)
+    ids = school.order(scored, 3)
+    page = signed_in(browser, school)
+    desk = walk.open_review(page, school.app, scored.upload_id)
+    expect(desk.get_by_text("The model's level is hidden until you have")).to_be_visible()
+    expect(desk.get_by_text("The model says")).to_have_count(0)
+    page.keyboard.press("a")
+    walk.is_told(page, "The model's level is hidden here")
+    for _ in scored.task.criteria:
+        page.keyboard.press("0")
+    page.keyboard.press("Enter")
+    walk.shows(page, ids[1])
+    page.keyboard.down("a")
+    for _ in range(12):
+        page.keyboard.down("a")
+    page.keyboard.up("a")
+    walk.shows(page, ids[2])
+    page.wait_for_timeout(500)
+    assert school.decided(scored) == 2
+
+
+def test_alike_answers_are_decided_at_once_and_taken_back_as_one(school: School, browser: Browser) -> None:
+    scored = school.scored(alike=(0, 1, 2, 3, 4, 5, 6))
+    page = signed_in(browser, school)
+    desk = walk.open_review(page, school.app, scored.upload_id, scored.ids[2])
+    page.keyboard.press("Shift+Enter")
+    walk.is_told(page, "Look at the alike answers first.")
+    page.keyboard.press("s")
+    expect(desk.get_by_role("button", name="Save for all 7")).to_be_enabled()
+    for _ in scored.task.criteria:
+        page.keyboard.press("1")
+    page.keyboard.press("q")
+    page.keyboard.press("Shift+Enter")
+    walk.is_told(page, "Saved for all 7 answers.")
+    assert {(i, level) for i, _, level, _, _ in school.decisions(scored)} == {(i, 1) for i in scored.ids[:7]}
+    page.keyboard.press("u")
+    walk.is_told(page, "Taken back")
+    assert not any(school.services.review.response(school.ada, i).reviewed for i in scored.ids)
+
+
+@pytest.mark.parametrize("second", [ADA, BEN])
+def test_the_later_of_two_decisions_is_refused_with_both_shown(school: School, browser: Browser, second: str) -> None:
+    scored = school.scored()
+    first, following = school.order(scored, 2)
+    mine, theirs = signed_in(browser, school), signed_in(browser, school, second)
+    desk = walk.open_review(mine, school.app, scored.upload_id)
+    walk.open_review(theirs, school.app, scored.upload_id)
+    if second == BEN:
+        expect(walk.desk(theirs).get_by_text("Ada Lindqvist is looking at this answer too.")).to_be_visible()
+    for criterion in scored.task.criteria:
+        mine.keyboard.press(str(criterion.values[0]))
+    theirs.keyboard.press("a")
+    walk.shows(theirs, following)
+    # The look that the page takes now and then brings the other decision, and leaves what is in hand alone.
+    expect(desk.get_by_text("reviewed", exact=True)).to_be_visible()
+    if any(scored.machine[first].values()):
+        mine.keyboard.press("q")
+    mine.keyboard.press("Enter")
+    expect(desk.get_by_role("alert")).to_contain_text("your decision was not saved")
+    name = "Ada Lindqvist" if second == ADA else "Ben Okafor"
+    expect(desk.get_by_role("alert")).to_contain_text(
+        f"{name} chose level {next(iter(scored.machine[first].values()))}"
+    )
+    assert school.decided(scored) == 1
+    mine.keyboard.press("y")
+    walk.shows(mine, following)
+    levels = [part.final.level for part in school.services.review.response(school.ada, first).criteria]
+    assert levels == [criterion.values[0] for criterion in scored.task.criteria]
+
+
+def test_a_decision_made_while_the_server_is_away_is_saved_once_when_it_is_back(
+    school: School, browser: Browser
+) -> None:
+    scored = school.scored()
+    ids = school.order(scored, 2)
+    page = signed_in(browser, school)
+    walk.open_review(page, school.app, scored.upload_id)
+    school.app.kill_web()
+    page.keyboard.press("a")
+    walk.is_told(page, "Not saved yet")
+    expect(page.locator("[data-part=desk]")).to_have_attribute("data-response", str(ids[0]))
+    assert school.decided(scored) == 0
+    school.app.start()
+    walk.shows(page, ids[1])
+    assert [row[0] for row in school.decisions(scored)] == [ids[0]] * len(scored.task.criteria)
+
+
+def test_a_finger_is_enough_on_a_phone(school: School, browser: Browser) -> None:
+    scored = school.scored()
+    ids = school.order(scored, 3)
+    page = signed_in(
+        browser, school, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, color_scheme="dark"
+    )
+    desk = walk.open_review(page, school.app, scored.upload_id)
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 1
+    desk.get_by_role("button", name="Approve model").tap()
+    walk.shows(page, ids[1])
+    for criterion in scored.task.criteria:
+        desk.locator(f"[data-criterion={criterion.id}][data-level='{criterion.values[-1]}']").tap()
+    small = page.evaluate(
+        """() => [...document.querySelector('[data-testid=stBidiComponentIsolated]').shadowRoot
+             .querySelectorAll('button, select, input')]
+             .map((e) => [e.textContent, e.getBoundingClientRect()])
+             .filter(([, box]) => box.height > 0 && (box.height < 43.5 || box.width < 43.5))
+             .map(([text, box]) => `${text} ${box.width}x${box.height}`)"""
+    )
+    assert small == []
+    if desk.locator("[data-part=reason]").inner_text():
+        desk.get_by_role("button", name="Says it in other words").tap()
+    desk.get_by_role("button", name="Save and go on").tap()
+    walk.shows(page, ids[2])
+    with school.services.database.read() as session:
+        reviewed = session.scalar(
+            select(func.count()).where(Response.upload_id == scored.upload_id, Response.reviewed.is_(True))
+        )
+    assert reviewed == 2

@@ -1,0 +1,76 @@
+import json
+
+import pytest
+import torch
+
+from bench.matrix import row as matrix_row
+from bench.matrix import unimoe
+from bench.matrix.report import ratios, rows_of
+from bench.matrix.row import QUICK_ROWS, configured, data, run
+from bench.matrix.systems import SYSTEMS, named
+from scoring.training.data import bank_hash
+from scoring.training.run import splits_of
+from scoring.training.targets import Opinion, Targets
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """Results and students of the quick size, away from those that are kept."""
+    for module in ("bench.matrix.row", "bench.matrix.report"):
+        monkeypatch.setattr(f"{module}.RESULTS", tmp_path / "results")
+    monkeypatch.setattr(matrix_row, "CACHE", tmp_path / "students")
+    return tmp_path
+
+
+def test_systems_have_names_of_their_own_and_rivals_learn_from_people_alone():
+    assert len({system.name for system in SYSTEMS}) == len(SYSTEMS)
+    for name in ("per-task", "no-moe", "moe-hard", "lora-per-task"):
+        assert named(name).config.distil_weight == 0
+        assert not named(name).targets
+
+
+def test_a_row_is_trained_measured_kept_and_not_run_twice(elsewhere, monkeypatch):
+    record = run(named("lora-per-task"), 0, quick=True)
+    assert record["val_responses"] == 2 * QUICK_ROWS
+    assert len(record["levels"]) == 2
+    # A rank-8 delta for query and value of six layers, twice, and two tasks' heads: far below the encoder.
+    assert record["stored_bytes"] < 2_000_000 < 40_000_000 < record["merged_bytes"]
+    kept = elsewhere / "results" / "lora-per-task-0-quick.json"
+    assert json.loads(kept.read_text()) == record
+    monkeypatch.setitem(matrix_row.MAKERS, "student", None)  # would fail if it were called
+    assert run(named("lora-per-task"), 0, quick=True) == record
+    kept.write_text(kept.read_text().replace(record["identity"], "of other settings"))
+    with pytest.raises(TypeError):
+        run(named("lora-per-task"), 0, quick=True)
+
+
+def test_a_row_that_was_not_run_says_so(elsewhere):
+    rows = {row["system"]: row for row in rows_of(quick=True)}
+    assert rows["the student"]["mean QWK"] == "not run"
+    assert rows["the student"]["seeds"] == "0 of 3"
+    assert "not run" in ratios()
+    assert run(named("full"), 0, quick=True) is None
+
+
+def test_the_released_system_trains_on_labels_and_teacher(monkeypatch):
+    monkeypatch.setattr(unimoe, "EPOCHS", 1)
+    bank, tasks, _ = data(quick=True)
+    splits = splits_of(bank, tasks, configured(named("moe-hard"), 0, quick=True))
+    opinions = {
+        (row.task_id, row.response_id, criterion.id): Opinion(
+            row.task_id, row.response_id, criterion.id, 0, (1.0,) + (0.0,) * (len(criterion.levels) - 1)
+        )
+        for row in bank.responses
+        for criterion in tasks[row.task_id].criteria
+    }
+    torch.manual_seed(0)
+    before = unimoe.UniMoE(tasks).state_dict()
+    model, _ = unimoe.train_unimoe(tasks, splits, Targets("lowest", bank_hash(bank), opinions), seed=0)
+    # The encoder itself is trained, as theirs was.
+    name = next(name for name in before if name.endswith("query.weight"))
+    assert not torch.equal(before[name], model.state_dict()[name])
+    predicted = model.predict(splits.val)
+    for row, found in zip(splits.val, predicted, strict=True):
+        for criterion in tasks[row.task_id].criteria:
+            assert found[criterion.id].level in criterion.values
+            assert sum(found[criterion.id].probabilities) == 1

@@ -7,6 +7,7 @@ the game's outputs, which are the expected scores of the task's criteria.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,11 +41,13 @@ def gradient_at_input(engine: Engine, task_id: str, game: WordGame, evaluations:
 
 
 def integrated_gradients(engine: Engine, task_id: str, game: WordGame, evaluations: int) -> Floats:
-    """Integrated gradients (Sundararajan et al. 2017) from padding to the answer, by captum."""
+    """Integrated gradients (Sundararajan et al. 2017) from mask tokens to the answer, by captum."""
     tokens = token_words(engine, game.text, game.spans)
     ids, mask = tokens.input_ids.to(engine.device), tokens.attention_mask.to(engine.device)
     is_word = torch.tensor([word is not None for word in tokens.word], device=engine.device)
-    blank = torch.where(is_word, engine.tokenizer.pad_id, ids)
+    blank = torch.where(is_word, engine.tokenizer.mask_id, ids)
+    encoder: Any = engine.student.encoder
+    embedding = encoder.get_input_embeddings()
     found = {}
     for output in game.outputs:
 
@@ -53,9 +56,9 @@ def integrated_gradients(engine: Engine, task_id: str, game: WordGame, evaluatio
             index = torch.full((rows,), engine.task_index(task_id), device=engine.device)
             logits = engine.student(input_ids, mask.expand(rows, -1), index).logits[task_id, criterion_id]
             levels = torch.tensor(engine.tasks[task_id][criterion_id], dtype=torch.double, device=engine.device)
-            return logits.double().softmax(-1) @ levels
+            return (logits.double() / engine.temperature(task_id, criterion_id)).softmax(-1) @ levels
 
-        by_captum = LayerIntegratedGradients(expected, engine.student.encoder.get_input_embeddings())
+        by_captum = LayerIntegratedGradients(expected, embedding)
         per_token = by_captum.attribute(ids, blank, n_steps=INTEGRATION_STEPS)  # (1, T, D)
         found[output.criterion_id] = tokens.sum_words(per_token.detach().double().sum(-1)[0].cpu().numpy())
     return _columns(found, game)
@@ -101,7 +104,7 @@ def _columns(by_criterion: dict[str, Floats], game: WordGame) -> Floats:
 @torch.no_grad()
 def _last_attention(engine: Engine, task_id: str, tokens: TokenWords) -> Tensor:
     """(heads, T, T) of the last layer; the fused kernels don't keep it, so the plain ones run this once."""
-    encoder = engine.student.encoder
+    encoder: Any = engine.student.encoder
     fused = encoder.config._attn_implementation
     kept: list[Tensor] = []
     handle = encoder.register_forward_hook(lambda _module, _arguments, output: kept.append(output.attentions[-1][0]))

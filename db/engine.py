@@ -54,6 +54,12 @@ class Database:
                     ) from error
                 raise
 
+    def flush_log(self) -> None:
+        """Bring what was written into the file itself, so that erased text is not left in SQLite's log."""
+        if self.engine.dialect.name == "sqlite":
+            with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
@@ -106,6 +112,7 @@ def _sqlite_engine(url: str) -> Engine:
         _write_ahead(cursor)
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute("PRAGMA secure_delete=ON")  # what is erased is overwritten
         cursor.close()
 
     @event.listens_for(engine, "begin")

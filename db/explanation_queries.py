@@ -60,9 +60,8 @@ def insert_new(session: Session, response_id: int, student_version_id: int, sett
     dialect = session.get_bind().dialect.name
     insert = (postgresql if dialect == "postgresql" else sqlite).insert(Explanation)
     key = {"response_id": response_id, "student_version_id": student_version_id, "settings_hash": settings_hash}
-    done = session.execute(
-        insert.values(**key, error="", created_at=utc_now(), **values).on_conflict_do_nothing(index_elements=list(key))
-    )
+    row = {"error": "", "created_at": utc_now(), **key, **values}
+    done = session.execute(insert.values(row).on_conflict_do_nothing(index_elements=list(key)))
     return bool(done.rowcount)  # type: ignore[attr-defined]
 
 

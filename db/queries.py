@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import pandas as pd
@@ -157,6 +158,7 @@ def responses_frame(session: Session, upload_id: str) -> pd.DataFrame:
     return frame
 
 
+@lru_cache(maxsize=1)
 def hidden() -> ColumnElement[bool]:
     """The rule of blind scoring, as a condition on `Response`: nothing of the machine's view may be shown.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.components.frame import signed_out
+from pages.components.frame import alert_banner, signed_out
 from pages.components.session import Key, current_actor, services
 from pages.components.words import plain
 from scoring.errors import NotSignedIn
@@ -42,6 +42,10 @@ def screens(actor: Actor) -> dict[str, list[st.Page]]:
             help="Answers that say the same and were given different levels.",
         ),
         st.Page(
+            "educator/alerts.py", title="Urgent signs", icon=":material/emergency_home:", url_path="urgent-signs",
+            help="Answers that may tell of harm, for a person to read.",
+        ),
+        st.Page(
             "educator/feedback.py", title="Comments", icon=":material/chat:", url_path="comments",
             help="What you tell students at each level, written once.",
         ),
@@ -65,6 +69,8 @@ def screens(actor: Actor) -> dict[str, list[st.Page]]:
                     help="Retire tasks and bring them back."),
             st.Page("admin/versions.py", title="Model versions", icon=":material/model_training:",
                     url_path="versions", help="The scoring model: versions, figures and model card."),
+            st.Page("admin/experts.py", title="Inside the model", icon=":material/hub:", url_path="inside",
+                    help="What its experts are used for, and which words move scores."),
             st.Page("admin/health.py", title="Health", icon=":material/monitor_heart:", url_path="health",
                     help="Whether database and worker do their work."),
             st.Page("admin/audit.py", title="Audit log", icon=":material/history:", url_path="audit",
@@ -94,6 +100,8 @@ def main() -> None:
         if st.button("Sign out", icon=":material/logout:", type="tertiary"):
             services().accounts.sign_out(actor)
             st.rerun()
+    if not actor.must_change_password:
+        alert_banner(actor)
     page.run()
 
 

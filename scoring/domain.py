@@ -127,7 +127,8 @@ class CriterionScore:
     """A student's view of one response on one criterion.
 
     `probabilities` are over the criterion's levels in ascending order and sum to 1; `expected` is
-    their mean score in points; `level` is `expected` rounded half up. `level_set` is the range of
+    their mean score in points; `level` is `expected` rounded half up, after the version's calibration
+    has given it the spread of people's scores. `level_set` is the range of
     levels around it that holds the human one with the version's stated coverage; empty where the
     version doesn't say.
     """

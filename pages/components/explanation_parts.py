@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -10,7 +10,7 @@ from pages.components import highlights
 from pages.components.charts import level_probabilities
 from pages.components.explanation_charts import gate_bars, layer_name
 from pages.components.words import counted, plain
-from scoring.domain import Criterion, CriterionScore
+from scoring.domain import Criterion, CriterionScore, Task
 from scoring.services.explanation_context import Expert, ScoredAnswer
 from scoring.services.explanations import CriterionExplanation, ExplanationView
 from scoring.services.review import ResponseView
@@ -74,7 +74,7 @@ def show_neighbours(view: ResponseView, state: ExplanationView) -> None:
     )
     for neighbour in state.context.neighbours:
         with st.container(border=True):
-            given = levels_given(view, neighbour.answer)
+            given = levels_given(neighbour.answer, view.task)
             st.markdown(f"{given} · {round(100 * neighbour.similarity)}% alike · {_origin(neighbour.answer)}")
             st.html(highlights.with_differences(neighbour.answer.text, neighbour.theirs))
 
@@ -96,14 +96,19 @@ def show_experts(view: ResponseView, state: ExplanationView) -> None:
     if context.alike:
         with st.expander(f"Answers that took the same way ({len(context.alike)})"):
             for answer in context.alike:
-                _show_example(view, answer)
-    for layer, experts in enumerate(context.experts):
-        with st.expander(f"What each expert is asked for · {layer_name(layer, len(context.experts)).lower()}"):
+                _show_example(answer, view.task)
+    describe_experts(context.experts, view.task)
+
+
+def describe_experts(layers: Sequence[Sequence[Expert]], task: Task | None = None) -> None:
+    """What each expert of each layer is asked for, by the words and answers that set it apart."""
+    for layer, experts in enumerate(layers):
+        with st.expander(f"What each expert is asked for · {layer_name(layer, len(layers)).lower()}"):
             for number, expert in enumerate(experts, start=1):
-                _show_expert(view, number, expert)
+                _show_expert(number, expert, task)
 
 
-def _show_expert(view: ResponseView, number: int, expert: Expert) -> None:
+def _show_expert(number: int, expert: Expert, task: Task | None) -> None:
     st.markdown(f"**Expert {number}**")
     if expert.points is not None and expert.other_points is not None:
         st.caption(
@@ -112,24 +117,23 @@ def _show_expert(view: ResponseView, number: int, expert: Expert) -> None:
         )
     if expert.words:
         st.markdown("Words typical of its answers: " + ", ".join(f"*{plain(word)}*" for word in expert.words))
-    if not expert.words and not expert.answers:
-        st.caption("No answer leans on it: it is hardly used.")
     for answer in expert.answers:
-        _show_example(view, answer)
+        _show_example(answer, task)
 
 
-def _show_example(view: ResponseView, answer: ScoredAnswer) -> None:
+def _show_example(answer: ScoredAnswer, task: Task | None) -> None:
     short = answer.text if len(answer.text) <= QUOTED else answer.text[:QUOTED].rsplit(" ", 1)[0] + " …"
     with st.container(border=True):
-        st.markdown(f"{levels_given(view, answer)} · {_origin(answer)}")
-        st.html(highlights.with_differences(short, ()))
+        st.markdown(f"{levels_given(answer, task)} · {_origin(answer)}")
+        st.html(highlights.plainly(short, small=True))
 
 
-def levels_given(view: ResponseView, answer: ScoredAnswer) -> str:
-    """The levels that people gave an answer; of another task's criteria only how many points they make."""
-    names: Mapping[str, Criterion] = {criterion.id: criterion for criterion in view.task.criteria}
-    if answer.task_key != view.task.id or not set(answer.levels) <= set(names):
-        return f"Answer to another task: **{counted(sum(answer.levels.values()), 'point')}**"
+def levels_given(answer: ScoredAnswer, task: Task | None) -> str:
+    """The levels that people gave an answer; to another task only how many points they make."""
+    names = {criterion.id: criterion for criterion in task.criteria} if task else {}
+    if task is None or answer.task_key != task.id or not set(answer.levels) <= set(names):
+        whose = "An answer" if task is None else "An answer to another task"
+        return f"{whose}: people gave **{counted(sum(answer.levels.values()), 'point')}**"
     if len(names) == len(answer.levels) == 1:
         [(key, level)] = answer.levels.items()
         return f"People gave **{level}** of {names[key].highest}"

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from pages.components.session import show_notice
+from pages.components.session import services, show_notice
 from pages.components.words import plain
 from scoring.errors import EvenhandError, NotSignedIn
+from scoring.services.actors import Actor
 
 
 def heading(title: str, lead: str = "") -> None:
@@ -31,6 +32,21 @@ def told_plainly() -> Iterator[None]:
     except EvenhandError as error:
         # Messages quote file names and titles, which are typed text.
         st.error(plain(str(error)), icon=":material/error:")
+
+
+def alert_banner(actor: Actor) -> None:
+    """On top of every screen, while answers that may tell of harm wait for somebody who is told of them."""
+    waiting = 0
+    with told_plainly():
+        waiting = services().alerts.waiting(actor)
+    if not waiting:
+        return
+    many = "1 answer may tell" if waiting == 1 else f"{waiting:,} answers may tell"
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key="urgent"):
+        st.markdown(
+            f":red[:material/emergency_home:] **{many} of harm.** A person should read it now.", width="content"
+        )
+        st.page_link("educator/alerts.py", label="Go to Urgent signs", icon=":material/arrow_forward:")
 
 
 def signed_out(message: str) -> None:

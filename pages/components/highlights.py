@@ -85,9 +85,9 @@ def with_differences(text: str, spans: Sequence[Span]) -> str:
     return _page(_marked(text, marks), "small")
 
 
-def plainly(text: str) -> str:
+def plainly(text: str, *, small: bool = False) -> str:
     """HTML of a text without any mark, set like one that has them."""
-    return _page(escape(text))
+    return _page(escape(text), "small" if small else "")
 
 
 def legend(meaning: Meaning) -> str:
@@ -97,19 +97,6 @@ def legend(meaning: Meaning) -> str:
         steps = "".join(f'<mark class="{name} d{step}">&nbsp;{step}&nbsp;</mark>' for step in range(1, DEPTHS + 1))
         parts.append(f"{steps}&ensp;{escape(does)}, from a little to very much")
     return _page("<br>".join(parts), "legend")
-
-
-def strongest(text: str, spans: Sequence[Span], values: Sequence[float], scale: float) -> Mapping[bool, list[str]]:
-    """The words that did most, by whether they raised it, strongest first; three of each at most.
-
-    >>> strongest("no light here", [(0, 2), (3, 8), (9, 13)], [-0.5, 0.9, 0.01], 1.0)
-    {True: ['light'], False: ['no']}
-    """
-    order = sorted(range(len(values)), key=lambda i: -abs(values[i]))
-    marked = [i for i in order if depth(values[i], scale)]
-    return {
-        raised: [text[slice(*spans[i])] for i in marked if (values[i] > 0) is raised][:3] for raised in (True, False)
-    }
 
 
 def _marked(text: str, marks: Mapping[Span, tuple[str, str, str]]) -> str:

@@ -26,11 +26,13 @@ class Key(StrEnum):
     SITTING = "sitting"
     ANSWER = "answer"
     CLAIMED = "claimed"
+    WATCHED = "watched"
     RESULTS_PAGE = "results-page"
     WHY = "why"
     WHY_CRITERION = "why-criterion"
     WHY_PART = "why-part"
     TRIAL = "trial"
+    INSIDE = "inside"
     LOOKS = "looks"
     NONCE = "nonce"
 

@@ -11,11 +11,10 @@ from pages.components.marked import marked
 from pages.components.session import Key, current_actor, remember_notice, services
 from pages.components.words import ago, counted, plain
 from scoring.services.actors import Actor
-from scoring.services.alerts import LONGEST_NOTE, Alert
+from scoring.services.alerts import LONGEST_NOTE, MISSES_HAPPEN, REASONS, Alert
 
 PER_PAGE = 10
 WAITING, DEALT_WITH = "Waiting for somebody", "Dealt with"
-KINDS = {"self_harm": "self-harm", "harm": "harm to others", "abuse": "abuse or neglect"}
 
 
 def show(actor: Actor, alert: Alert) -> None:
@@ -24,7 +23,8 @@ def show(actor: Actor, alert: Alert) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{plain(alert.learner)}** · {plain(alert.section)}", width="content")
             for kind in alert.kinds:
-                st.badge(f"may tell of {KINDS.get(kind, kind)}", icon=":material/emergency_home:", color="red")
+                st.badge(kind.replace("_", "-"), icon=":material/emergency_home:", color="red")
+        st.markdown(" ".join(REASONS[kind] for kind in REASONS if kind in alert.kinds))
         st.caption(f"“{plain(alert.task)}” · came in {ago(alert.raised_at)} · told: {plain(', '.join(alert.told))}")
         show_text(actor, alert)
         if alert.handled_at is None:
@@ -81,12 +81,10 @@ def handle(actor: Actor, alert: Alert) -> None:
 
 def main(actor: Actor) -> None:
     """The screen."""
-    heading("Urgent signs", "Answers that may tell of harm, self-harm or abuse. A person should read each one soon.")
+    heading("Urgent signs", "Answers that may tell of harm, self-harm, abuse or bullying, for a person to read soon.")
     st.warning(
-        "Evenhand looks for words. It misses signs, and it points at answers that mean no harm. A short list here, or "
-        "an empty one, does not say that all is well: it never replaces reading the answers, nor what your school "
-        "does when it worries about a student. A sign never changes a score. Who opens an answer is kept in the "
-        "audit log.",
+        f"{MISSES_HAPPEN} An empty list does not say that all is well, and nothing here replaces what your school does "
+        "when it worries about a student. A sign never changes a score. Who opens an answer is kept in the audit log.",
         icon=":material/info:",
     )
     which = st.segmented_control(

@@ -8,16 +8,17 @@ English, with a few phrases of Spanish.
 from __future__ import annotations
 
 import re
+import tomllib
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from pathlib import Path
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from scoring.checks import signs
 from scoring.checks.language import ENGLISH, lexicon
 from scoring.checks.words import fold
 
@@ -52,12 +53,7 @@ class UrgentSign:
     words: str
 
 
-_PATTERNS = {
-    UrgentKind.SELF_HARM: signs.SELF_HARM,
-    UrgentKind.THREAT: signs.THREAT,
-    UrgentKind.ABUSE: signs.ABUSE,
-    UrgentKind.BULLYING: signs.BULLYING,
-}
+_SIGNS = Path(__file__).with_name("signs.toml")
 # Words that the patterns turn on, and that learners misspell or disguise.
 _TELLING = """
     abuse abused afraid alive alone beat beating bomb bruises bullied bullies bully bullying cutting dead dinner
@@ -93,11 +89,12 @@ def urgent_signs(text: str) -> list[UrgentSign]:
 def plain_text(text: str) -> str:
     """The answer in the words that the patterns ask for.
 
-    Lower case, without accents and apostrophes, disguises ("k!ll", "s u i c i d e", "d*e") and slips of spelling mended,
-    words parted by one space and sentences by " . ".
+    Lower case, without accents and apostrophes, disguises ("k!ll", "s u i c i d e", "d*e") and slips of spelling
+    mended, words parted by one space and sentences by " . ".
     """
-    said = "".join(letter for letter in unicodedata.normalize("NFKD", fold(text)) if not unicodedata.combining(letter))
-    said = said.replace("'", "")
+    said = fold(text).replace("'", "")
+    if not said.isascii():
+        said = "".join(letter for letter in unicodedata.normalize("NFKD", said) if not unicodedata.combining(letter))
     said = _DISGUISED.sub(_undisguise, said)
     said = _MASKED.sub(lambda match: _unmask(match.group()), said)
     said = _SPACED.sub(lambda match: re.sub(r"[^a-z]", "", match.group()), said)
@@ -114,7 +111,7 @@ def _undisguise(match: re.Match[str]) -> str:
 
 
 def _unmask(word: str) -> str:
-    """ "k*ll" -> "kill", where a telling word fits."""
+    """The telling word that fits where letters are starred out, as "k*ll"; else the word as it is."""
     shape = re.compile(re.escape(word).replace(r"\*", "[a-z]{0,2}"))
     return min((known for known in [*_telling(), "die"] if shape.fullmatch(known)), default=word)
 
@@ -135,8 +132,14 @@ def _telling() -> tuple[str, ...]:
 
 @lru_cache(maxsize=1)
 def _compiled() -> dict[UrgentKind, re.Pattern[str]]:
-    return {kind: re.compile(_either(patterns)) for kind, patterns in _PATTERNS.items()}
+    """One pattern per kind, from signs.toml."""
+    read = tomllib.loads(_SIGNS.read_text(encoding="utf-8"))
+    names: dict[str, str] = {}
+    for name, meaning in read["words"].items():
+        names[name] = _any([meaning] if isinstance(meaning, str) else meaning, names)
+    return {kind: re.compile(_any(read["signs"][kind], names)) for kind in UrgentKind}
 
 
-def _either(patterns: Iterable[str]) -> str:
-    return "|".join(f"(?:{pattern})" for pattern in patterns)
+def _any(patterns: Sequence[str], names: Mapping[str, str]) -> str:
+    filled = (re.sub(r"\{([A-Z]+)\}", lambda match: names[match[1]], pattern) for pattern in patterns)
+    return "(?:" + "|".join(f"(?:{pattern})" for pattern in filled) + ")"

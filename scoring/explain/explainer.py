@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from scoring.domain import round_half_up
 from scoring.explain.explanation import (
     Attribution,
     CriterionExplanation,
@@ -42,7 +41,7 @@ def first_look(engine: Engine, task_id: str, text: str, settings: ExplainSetting
         criteria.append(
             CriterionExplanation(
                 id=criterion_id,
-                level=round_half_up(expected),
+                level=engine.level(task_id, criterion_id, expected),
                 levels=levels,
                 probabilities=tuple(np.exp(reading.log_probabilities[criterion_id][0]).tolist()),
                 expected=expected,

@@ -22,7 +22,7 @@ FORMAT = 1
 class ExplainSettings:
     """How much work an explanation may be. Raises `InvalidInput` naming the field that is out of range."""
 
-    evaluations: int = 160  # at most so many shortened copies of an answer are scored for the attributions
+    evaluations: int = 128  # at most so many shortened copies of an answer are scored for the attributions
     draws: int = 16  # random sets of words that the highlights must beat
     steps: int = 5  # of the deletion and insertion curves; the test takes out one step's share of the words
     seed: int = 0  # of the random sets

@@ -58,8 +58,9 @@ def token_words(engine: Engine, text: str, spans: Sequence[Span]) -> TokenWords:
 def gradient_times_state(engine: Engine, task_id: str, tokens: TokenWords) -> dict[str, Floats]:
     """How each word's token states, by which they differ from the answer's mean, move each expected score.
 
-    The gradient is taken at the encoder's output. Taken at its input, as `gradient_times_input`
-    does, it agrees no better with what deleting words does than chance; see `python -m bench explain`.
+    The gradient is taken at the encoder's output. At its input the layer normalisation that follows
+    the embeddings makes the gradient all but orthogonal to them, and the products are noise: they
+    agree with what deleting words does no better than chance (`python -m bench explain`).
 
     Returns:
         Criterion id -> (words,) points. Unlike Owen values they don't sum to the score.
@@ -113,7 +114,8 @@ def _gradients(engine: Engine, task_id: str, tokens: TokenWords, leaves: list[Te
         output = engine.student(ids, mask, index)
         for criterion_id, levels in engine.tasks[task_id].items():
             points = torch.tensor(levels, dtype=torch.double, device=engine.device)
-            expected = (output.logits[task_id, criterion_id][0].double().softmax(-1) * points).sum()
+            logits = output.logits[task_id, criterion_id][0].double() / engine.temperature(task_id, criterion_id)
+            expected = (logits.softmax(-1) * points).sum()
             (gradients[criterion_id],) = torch.autograd.grad(expected, leaves, retain_graph=True)
     return gradients
 

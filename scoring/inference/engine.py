@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from scoring.domain import CriterionScore, Task, round_half_up
+from scoring.domain import CriterionScore, Task
 from scoring.errors import InvalidInput
 from scoring.inference.batching import run_batches
 from scoring.inference.hardware import choose_device, choose_precision
@@ -40,7 +40,7 @@ class ResponseScore:
 class Reading:
     """All that a student computes from N texts to one task."""
 
-    log_probabilities: Mapping[str, np.ndarray]  # criterion id -> (N, L) over its levels, fp64
+    log_probabilities: Mapping[str, np.ndarray]  # criterion id -> (N, L) over its levels, calibrated, fp64
     gate_weights: np.ndarray  # (N, layers, E)
     vectors: np.ndarray  # (N, D) responses as the task pools them, before the MoE layers
     truncated: np.ndarray  # (N,) bool
@@ -160,7 +160,8 @@ class Engine:
             token_budget=token_budget or TOKEN_BUDGET[self.device.type], device=self.device,
         ):  # fmt: skip
             for criterion_id, table in log_probabilities.items():
-                table[batch] = output.logits[task_id, criterion_id].double().log_softmax(-1).cpu().numpy()
+                logits = output.logits[task_id, criterion_id].double() / self.temperature(task_id, criterion_id)
+                table[batch] = logits.log_softmax(-1).cpu().numpy()
             gates[batch] = output.gate_weights.double().cpu().numpy()
             vectors[batch] = output.vectors.double().cpu().numpy()
         return Reading(log_probabilities, gates, vectors, np.array([row.truncated for row in tokens], dtype=bool))
@@ -168,6 +169,17 @@ class Engine:
     def task_index(self, task_id: str) -> int:
         """The position of a task in the model."""
         return list(self.tasks).index(task_id)
+
+    def temperature(self, task_id: str, criterion_id: str) -> float:
+        """What a criterion's logits are divided by before they are read as probabilities."""
+        calibration = self._calibration.criteria.get((task_id, criterion_id))
+        return calibration.temperature if calibration else 1.0
+
+    def level(self, task_id: str, criterion_id: str, expected: float) -> int:
+        """The level that an expected score in points becomes."""
+        values = self.tasks[task_id][criterion_id]
+        calibration = self._calibration.criteria.get((task_id, criterion_id)) or CriterionCalibration()
+        return values[0] + calibration.level(expected - values[0], len(values))
 
     def _require(self, task_id: str) -> None:
         if task_id not in self.tasks:
@@ -199,7 +211,8 @@ def criterion_scores(
     scores = []
     for row in probabilities:
         expected = float(row @ np.asarray(values, dtype=float))
-        level = round_half_up(expected)
+        above = expected - values[0]
+        level = values[0] + (calibration or CriterionCalibration()).level(above, len(values))
         held = level_set(row, level - values[0], calibration.threshold) if calibration else ()
         scores.append(
             CriterionScore(criterion_id, level, expected, tuple(row.tolist()), tuple(values[at] for at in held))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,12 +22,26 @@ from db.tables import (
     User,
     utc_now,
 )
-from scoring.checks.urgent import urgent_signs
+from scoring.checks.locating import locate
+from scoring.checks.urgent import MISSES_HAPPEN, REASONS, urgent_signs
 from scoring.domain import Role
 from scoring.errors import Conflict, InvalidInput, NotFound
 from scoring.services.actors import Actor, require
 from scoring.services.audit import record, record_look, seen_lately
 from scoring.services.told import people_told, told_of
+
+# What pages need of the search, so that they know the services only.
+__all__ = [
+    "LONGEST_NOTE",
+    "MISSES_HAPPEN",
+    "REASONS",
+    "Alert",
+    "AlertText",
+    "Alerts",
+    "merged",
+    "raise_alerts",
+    "showing_signs",
+]
 
 LONGEST_NOTE = 2_000
 
@@ -149,6 +162,11 @@ class Alerts:
             record(session, user.id, "alert.reopen", "response", response_id)
 
 
+def showing_signs(responses: Iterable[tuple[int, str]]) -> list[tuple[int, str]]:
+    """Of responses, id and text, those with urgent signs: the slow part, which needs no transaction."""
+    return [(response_id, text) for response_id, text in responses if urgent_signs(text)]
+
+
 def raise_alerts(session: Session, responses: Iterable[tuple[int, str]]) -> int:
     """Look for urgent signs, and raise an alert for each kind that an answer shows.
 
@@ -159,23 +177,21 @@ def raise_alerts(session: Session, responses: Iterable[tuple[int, str]]) -> int:
     Returns:
         How many answers raised something new.
     """
-    found = {response_id: signs for response_id, text in responses if (signs := urgent_signs(text))}
+    found = {response_id: (text, signs) for response_id, text in responses if (signs := urgent_signs(text))}
     known = set(
         session.execute(
             select(UrgentAlert.response_id, UrgentAlert.kind).where(UrgentAlert.response_id.in_(list(found)))
         ).tuples()
     )
-    raised = set()
-    for response_id, signs in found.items():
-        spans: dict[str, list[tuple[int, int]]] = defaultdict(list)
-        for sign in signs:
-            spans[sign.kind].append((sign.start, sign.end))
-        for kind, matched in spans.items():
-            if (response_id, kind) not in known:
-                session.add(UrgentAlert(response_id=response_id, kind=kind, matched=[list(s) for s in merged(matched)]))
-                raised.add(response_id)
-    for response_id in sorted(raised):
-        record(session, None, "alert.raise", "response", response_id)
+    raised = []
+    for response_id, (text, signs) in found.items():
+        new = [sign for sign in signs if (response_id, sign.kind) not in known]
+        session.add_all(
+            UrgentAlert(response_id=response_id, kind=sign.kind, matched=[list(locate(text, sign))]) for sign in new
+        )
+        if new:
+            raised.append(response_id)
+            record(session, None, "alert.raise", "response", response_id)
     return len(raised)
 
 

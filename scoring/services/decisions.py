@@ -231,8 +231,8 @@ class Decisions:
 def _require_alike(session: Session, looked_at: Response, ids: Sequence[int]) -> None:
     """All of a decision's answers belong to one group; one alone needs none."""
     group = (Response.upload_id == looked_at.upload_id, Response.alike_group == looked_at.alike_group)
-    alike = set(session.scalars(select(Response.id).where(Response.id.in_(ids), *group)))
-    if set(ids) - alike - {looked_at.id}:
+    alike = select(Response.id).where(Response.id.in_(ids), Response.alike_group.is_not(None), *group)
+    if set(ids) - set(session.scalars(alike)) - {looked_at.id}:
         raise InvalidInput(
             "Not all of these answers say the same any more, or one was erased. Reload the page, then decide again."
         )

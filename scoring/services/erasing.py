@@ -54,3 +54,4 @@ class Erasing:
             session.expunge(response)
             refresh(session, alike)
             record(session, user.id, "response.erase", "response", response_id, upload=upload.id)
+        self._database.flush_log()

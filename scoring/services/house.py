@@ -11,6 +11,7 @@ from db.engine import Database
 from db.schema import migrate
 from scoring.errors import InvalidInput, ModelUnavailable
 from scoring.services.accounts import Accounts
+from scoring.services.alerts import Alerts
 from scoring.services.audit import Audit
 from scoring.services.explanations import Explanations
 from scoring.services.feedback import Feedback
@@ -47,6 +48,7 @@ class Services:
     explanations: Explanations
     model_use: ModelUse
     feedback: Feedback
+    alerts: Alerts
     rules: Rules
     looks: Looks
     audit: Audit
@@ -77,6 +79,7 @@ def open_services(settings: Settings) -> Services:
         explanations=Explanations(database, jobs),
         model_use=ModelUse(database, jobs),
         feedback=Feedback(database),
+        alerts=Alerts(database),
         rules=Rules(database),
         looks=Looks(database),
         audit=Audit(database),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from db.engine import Database
 from db.review_queries import QueueOrder
 from scoring.domain import HIDDEN
@@ -19,6 +21,7 @@ from scoring.services.review_views import (
     ResponseView,
     StaleDecision,
     response_view,
+    response_views,
     visible_response,
 )
 
@@ -39,3 +42,9 @@ class Review(Queue, Decisions, Groups, Marks, Evidence, Erasing):
         with self._database.read() as session:
             user = require(session, actor)
             return response_view(session, user, visible_response(session, user, response_id))
+
+    def responses(self, actor: Actor, response_ids: Sequence[int]) -> list[ResponseView]:
+        """Several responses of one upload, in the order given."""
+        with self._database.read() as session:
+            user = require(session, actor)
+            return response_views(session, user, [visible_response(session, user, i) for i in response_ids])

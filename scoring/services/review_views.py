@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -28,6 +29,8 @@ from scoring.services.feedback import newest_comments, templates_for
 from scoring.services.rules import OVERRIDE_REASONS, rule
 from scoring.services.tasks import task_of
 from scoring.services.uploads import require_upload
+
+Mark = TypeVar("Mark", ReviewFlag, ResponseFlag)
 
 
 @dataclass(frozen=True)
@@ -135,88 +138,129 @@ def version_of(session: Session, upload_id: str) -> TaskVersion:
 
 def response_view(session: Session, user: User, response: Response) -> ResponseView:
     """Put together what stands now."""
-    version = version_of(session, response.upload_id)
+    return response_views(session, user, [response])[0]
+
+
+def response_views(session: Session, user: User, responses: Sequence[Response]) -> list[ResponseView]:
+    """The same of several responses of one upload, at the cost of little more than one."""
+    ids = [response.id for response in responses]
+    version = version_of(session, responses[0].upload_id)
     task = task_of(version)
-    machine = machine_scores(session, [response.id])
-    unseen = response.id in hidden_ids(session, [response.id])
-    human = human_scores(session, [response.id])
+    machine, human, unseen = machine_scores(session, ids), human_scores(session, ids), hidden_ids(session, ids)
     raters = user_names(session, (score.rater_id for scores in human.values() for score in scores))
-    criteria = []
-    for criterion in task.criteria:
-        scores = human.get((response.id, criterion.id), [])
-        score = machine.get((response.id, criterion.id))
-        final = final_score(score.level if score else None, scores, hidden=unseen)
-        criteria.append(CriterionView(criterion, score, final, _history(scores, raters)))
-    learner = session.get(Learner, response.learner_id)
-    flag = session.get(ReviewFlag, response.id)
-    checks = session.execute(
-        select(ResponseFlag.kind, ResponseFlag.detail)
-        .where(ResponseFlag.response_id == response.id)
-        .order_by(ResponseFlag.kind)
-    ).all()
-    house = rule(session, OVERRIDE_REASONS)
-    return ResponseView(
-        id=response.id,
-        upload_id=response.upload_id,
-        revision=response.revision,
-        learner=learner_label(session, response),
-        learner_name=learner.name if learner else "",
-        attempt=response.attempt,
-        row=response.row_number,
-        text=response.text,
-        flags=tuple(kind for kind, _ in checks),
-        task=task,
-        figure=version.figure,
-        criteria=tuple(criteria),
-        may_undo=_may_undo(human, user.id),
-        machine_hidden=unseen,
-        blind=response.blind,
-        flagged=flag is not None,
-        flag_note=flag.note if flag else "",
-        claimed_by=claimed_by(session, user, response.id),
-        comments=newest_comments(session, [response.id]).get(response.id, {}),
-        group_id=response.alike_group,
-        group_size=_group_size(session, response),
-        checks=tuple(CheckView(kind, CHECK_WORDS.get(kind, kind), detail) for kind, detail in checks),
-        reasons=tuple(house["reasons"]),
-        free_text=house["free_text"],
-        templates=templates_for(session, user.id, version.task_id, task),
+    names = dict(
+        session.execute(select(Learner.id, Learner.name).where(Learner.id.in_([r.learner_id for r in responses])))
+        .tuples()
+        .all()
     )
+    labels = learner_labels(session, responses)
+    flags = {flag.response_id: flag for flag in _marks(session, ReviewFlag, ids)}
+    checks = sorted(_marks(session, ResponseFlag, ids), key=lambda check: check.kind)
+    claims, sizes = _claims(session, user, ids), _group_sizes(session, responses)
+    comments = newest_comments(session, ids)
+    templates, house = templates_for(session, user.id, version.task_id, task), rule(session, OVERRIDE_REASONS)
+    views = []
+    for response in responses:
+        criteria = []
+        for criterion in task.criteria:
+            scores = human.get((response.id, criterion.id), [])
+            score = machine.get((response.id, criterion.id))
+            final = final_score(score.level if score else None, scores, hidden=response.id in unseen)
+            criteria.append(CriterionView(criterion, score, final, _history(scores, raters)))
+        own = [check for check in checks if check.response_id == response.id]
+        flag = flags.get(response.id)
+        views.append(
+            ResponseView(
+                id=response.id,
+                upload_id=response.upload_id,
+                revision=response.revision,
+                learner=labels[response.id],
+                learner_name=names.get(response.learner_id, ""),
+                attempt=response.attempt,
+                row=response.row_number,
+                text=response.text,
+                flags=tuple(check.kind for check in own),
+                task=task,
+                figure=version.figure,
+                criteria=tuple(criteria),
+                may_undo=_may_undo(
+                    [s for (i, _), scores in human.items() if i == response.id for s in scores], user.id
+                ),
+                machine_hidden=response.id in unseen,
+                blind=response.blind,
+                flagged=flag is not None,
+                flag_note=flag.note if flag else "",
+                claimed_by=claims.get(response.id),
+                comments=comments.get(response.id, {}),
+                group_id=response.alike_group,
+                group_size=sizes.get(response.alike_group or "", 1),
+                checks=tuple(CheckView(c.kind, CHECK_WORDS.get(c.kind, c.kind), c.detail) for c in own),
+                reasons=tuple(house["reasons"]),
+                free_text=house["free_text"],
+                templates=templates,
+            )
+        )
+    return views
+
+
+def _marks(session: Session, table: type[Mark], ids: Sequence[int]) -> Sequence[Mark]:
+    return session.scalars(select(table).where(table.response_id.in_(ids))).all()
 
 
 def learner_label(session: Session, response: Response) -> str:
     """The identifier that the section's files use, else the row."""
-    identifier = session.scalar(
-        select(SectionMember.identifier)
-        .join(Upload, Upload.section_id == SectionMember.section_id)
-        .where(Upload.id == response.upload_id, SectionMember.learner_id == response.learner_id)
+    return learner_labels(session, [response])[response.id]
+
+
+def learner_labels(session: Session, responses: Sequence[Response]) -> dict[int, str]:
+    """The same by response."""
+    found = dict(
+        session.execute(
+            select(Response.id, SectionMember.identifier)
+            .join(Upload, Upload.id == Response.upload_id)
+            .join(
+                SectionMember,
+                (SectionMember.section_id == Upload.section_id) & (SectionMember.learner_id == Response.learner_id),
+            )
+            .where(Response.id.in_([response.id for response in responses]))
+        )
+        .tuples()
+        .all()
     )
-    return identifier or f"Row {response.row_number}"
+    return {response.id: found.get(response.id) or f"Row {response.row_number}" for response in responses}
 
 
 def claimed_by(session: Session, user: User, response_id: int) -> str | None:
     """The name of another person who has the response open just now."""
-    return session.scalar(
-        select(User.name)
-        .join(Claim, Claim.user_id == User.id)
-        .where(
-            Claim.response_id == response_id, Claim.user_id != user.id, Claim.until > utc_now(), User.active.is_(True)
+    return _claims(session, user, [response_id]).get(response_id)
+
+
+def _claims(session: Session, user: User, ids: Sequence[int]) -> dict[int, str]:
+    return dict(
+        session.execute(
+            select(Claim.response_id, User.name)
+            .join(User, Claim.user_id == User.id)
+            .where(Claim.response_id.in_(ids), Claim.user_id != user.id, Claim.until > utc_now(), User.active.is_(True))
         )
+        .tuples()
+        .all()
     )
 
 
-def _group_size(session: Session, response: Response) -> int:
-    if response.alike_group is None:
-        return 1
-    query = select(func.count()).where(
-        Response.upload_id == response.upload_id, Response.alike_group == response.alike_group
+def _group_sizes(session: Session, responses: Sequence[Response]) -> dict[str, int]:
+    """How many answers of the upload say the same, by group."""
+    groups = {response.alike_group for response in responses if response.alike_group is not None}
+    if not groups:
+        return {}
+    query = select(Response.alike_group, func.count()).where(
+        Response.upload_id == responses[0].upload_id, Response.alike_group.in_(groups)
     )
-    return session.scalar(query) or 1
+    return {str(group): size for group, size in session.execute(query.group_by(Response.alike_group))}
 
 
-def _may_undo(human: Mapping[tuple[int, str], list[HumanScore]], user_id: int) -> bool:
+def _may_undo(scores: Sequence[HumanScore], user_id: int) -> bool:
     """Whether a decision of the user's on it was not taken back."""
-    mine = [score for scores in human.values() for score in scores if score.rater_id == user_id]
+    mine = [score for score in scores if score.rater_id == user_id]
     retracted = {score.retracts_id for score in mine if score.kind is HumanScoreKind.RETRACT}
     return any(score.kind is not HumanScoreKind.RETRACT and score.id not in retracted for score in mine)
 

@@ -1,17 +1,24 @@
 """Probabilities that mean what they say: a temperature per criterion, and sets of levels with known coverage.
 
+Levels spread as people's do: an expected score shrinks towards the mean where the model is unsure, so
+that rounding it gives too few of the highest and lowest levels. As RSMTool scales its scores (Madnani
+& Loukina 2016), it is brought to the humans' mean and standard deviation before it is rounded.
+
 Saved in the version's `config.json`, so that it is part of the version, and applied by the engine.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
+from scoring.domain import round_half_up
 from scoring.errors import InvalidInput
+
+NUMBERS = ("temperature", "threshold", "machine_mean", "human_mean", "spread")
 
 Key = tuple[str, str]
 """(task id, criterion id)."""
@@ -24,6 +31,14 @@ class CriterionCalibration:
     temperature: float = 1.0  # the logits are divided by it (Guo et al. 2017)
     threshold: float = 1.0  # largest mass before a level for the level to be in the set; 1 takes all levels
     n: int = 0  # labelled responses that it was fitted on
+    machine_mean: float = 0.0  # of the expected level, counted from the lowest
+    human_mean: float = 0.0  # of the human level, likewise
+    spread: float = 1.0  # standard deviation of the human levels over that of the expected ones
+
+    def level(self, expected: float, levels: int) -> int:
+        """The level for an expected one, both counted from the lowest: scaled, rounded half up, and kept in range."""
+        scaled = self.human_mean + self.spread * (expected - self.machine_mean)
+        return min(max(round_half_up(scaled), 0), levels - 1)
 
 
 @dataclass(frozen=True)
@@ -38,8 +53,8 @@ class Calibration:
         tasks: dict[str, dict[str, Any]] = {}
         for (task_id, criterion_id), entry in self.criteria.items():
             tasks.setdefault(task_id, {})[criterion_id] = {
-                "temperature": round(entry.temperature, 6), "threshold": round(entry.threshold, 6), "n": entry.n,
-            }  # fmt: skip
+                name: round(value, 6) for name, value in asdict(entry).items()
+            }
         return {"coverage": self.coverage, "tasks": tasks}
 
     @classmethod
@@ -49,9 +64,8 @@ class Calibration:
         try:
             for task_id, entries in values["tasks"].items():
                 for criterion_id, entry in entries.items():
-                    criteria[task_id, criterion_id] = CriterionCalibration(
-                        float(entry["temperature"]), float(entry["threshold"]), int(entry["n"])
-                    )
+                    numbers = {name: float(entry[name]) for name in NUMBERS}
+                    criteria[task_id, criterion_id] = CriterionCalibration(n=int(entry["n"]), **numbers)
                     if not criteria[task_id, criterion_id].temperature > 0:
                         raise InvalidInput(f"calibration: {task_id!r}, {criterion_id!r}: temperature must be above 0")
             return cls(float(values["coverage"]), criteria)
@@ -82,8 +96,8 @@ def mass_before(probabilities: np.ndarray, start: int) -> np.ndarray:
     Returns:
         (L,), 0 for the shown level.
 
-    >>> mass_before(np.array([0.1, 0.6, 0.3]), 1).tolist()
-    [0.9, 0.0, 0.6]
+    >>> mass_before(np.array([0.125, 0.625, 0.25]), 1).tolist()
+    [0.875, 0.0, 0.625]
     """
     levels = len(probabilities)
     before = np.zeros(levels)

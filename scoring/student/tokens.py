@@ -40,6 +40,7 @@ class Tokenizer:
             raise ModelUnavailable(f"encoder {files.name!r}: its tokenizer can't be loaded ({error})") from error
         self.max_tokens = max_tokens
         self.pad_id: int = self._fast.pad_token_id or 0
+        self.mask_id: int = self.pad_id if self._fast.mask_token_id is None else self._fast.mask_token_id
 
     def __call__(self, texts: Sequence[str]) -> list[Tokens]:
         """Clean and tokenize texts. An empty text gives the special tokens alone."""

@@ -33,7 +33,7 @@ logger = logging.getLogger("scoring.worker")
 LOCK_WAIT_S = 30
 LOOK_AFTER_S = 10
 # Jobs of a queue that run at once. Several people may wait; the model serves the most urgent pass first.
-AT_ONCE = {INTERACTIVE_QUEUE: 4, BULK_QUEUE: 1, BACKGROUND_QUEUE: 1}
+AT_ONCE = {INTERACTIVE_QUEUE: 16, BULK_QUEUE: 1, BACKGROUND_QUEUE: 1}
 
 
 def main() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import threading
 from types import TracebackType
@@ -81,6 +82,8 @@ class Ahead:
                 )
 
     def _run(self) -> None:
+        # Takes seconds, which the first person to ask would wait for.
+        importlib.import_module("scoring.explain.shapley")
         pause = 0.0
         while not self._stop.wait(pause):
             pause = LOOK_EVERY_S

@@ -14,7 +14,7 @@ from scoring.checks.alike import alike_groups
 from scoring.checks.flags import Flag, FlagKind
 from scoring.checks.response import check_responses
 from scoring.checks.task_texts import TaskTexts
-from scoring.services.alerts import raise_alerts
+from scoring.services.alerts import raise_alerts, showing_signs
 from scoring.services.review_state import refresh
 from scoring.services.tasks import task_of
 
@@ -36,9 +36,12 @@ def raise_urgent(database: Database, upload_id: str) -> None:
     """Raise alerts for the urgent signs in an upload, whether or not it is ever scored. Again changes nothing."""
     answers = _answers(database, upload_id)
     for part in _slices(answers):
-        with database.write() as session:
-            there = _still_there(session, part)
-            raise_alerts(session, [(answer.id, answer.text) for answer in part if answer.id in there])
+        # The search takes a while, and most slices show nothing: the write lock is for those that do.
+        showing = showing_signs((answer.id, answer.text) for answer in part)
+        if showing:
+            with database.write() as session:
+                there = _still_there(session, part)
+                raise_alerts(session, [(i, text) for i, text in showing if i in there])
 
 
 def check_answers(database: Database, upload_id: str, heartbeat: Callable[[], None]) -> None:

@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from db.tables import StudentVersion, TaskRow, User
+from db.tables import HouseRule, Response, StudentVersion, TaskRow, UrgentAlert, User
 from scoring.domain import Role
 from scoring.errors import Conflict, NotAllowed, NotFound, NotSignedIn
 from scoring.intake.reading import ClassFile
 from scoring.services.actors import Actor
 from scoring.services.house import Services
+from scoring.services.review import QueueOrder
 from scoring.services.uploads import UploadSummary
 from tests.conftest import COLUMNS, PASSWORD, School, class_csv
 
@@ -34,6 +35,7 @@ class Things:
     finished: str
     response: int
     candidate: int
+    alike: tuple[int, ...]  # answers of `upload` that say the same and were scored differently
     file: ClassFile
     trial: str
 
@@ -44,7 +46,15 @@ def arrange(school: School, folder: Path) -> Things:
     school.finish(finished)
     response = school.response_ids(finished)[0]
     school.machine(response, {"heat": 1, "claim": 1})
-    school.services.review.decide(school.educator, response, 0, {"heat": 1}, "first")
+    review = school.services.review
+    review.decide(school.educator, response, 0, {"heat": 1}, "first")
+    alike = tuple(school.response_ids(running))
+    with school.database.write() as session:
+        session.execute(update(Response).where(Response.id.in_(alike)).values(alike_group="same"))
+    for place, i in enumerate(alike):
+        review.decide(school.educator, i, 0, {"heat": place}, f"alike {place}")
+    review.decide(school.educator, alike[0], 1, {"claim": 1}, "slip")
+    review.undo_last(school.educator, running, "taken back", 0)
     folder.mkdir()
     (folder / "student.safetensors").write_bytes(b"weights")
     manifest = {
@@ -58,9 +68,12 @@ def arrange(school: School, folder: Path) -> Things:
         session.add(row)
         session.flush()
         candidate = row.id
+        session.add(UrgentAlert(response_id=response, kind="self_harm", matched=[[0, 4]]))
+        # Administrators read urgent signs of other sections where the house rules name them.
+        session.merge(HouseRule(name="alerts", value={"people": [school.administrator.user_id]}))
     file = school.services.uploads.read_file(school.educator, "f.csv", FILE)
     trial = school.services.explanations.try_text(school.educator, response, "Heat goes in.")
-    return Things(school, running, finished, response, candidate, file, trial)
+    return Things(school, running, finished, response, candidate, alike, file, trial)
 
 
 @pytest.fixture
@@ -98,6 +111,13 @@ def first_passwords(open_school: Callable[[Path], School], tmp_path_factory: pyt
 
 Call = Callable[[Services, Actor, Things], Any]
 
+
+def _revisions(things: Things) -> dict[int, int]:
+    """What a screen of somebody who may see them would show."""
+    with things.school.database.read() as session:
+        return {i: session.get_one(Response, i).revision for i in things.alike}
+
+
 ADMINISTRATORS: dict[str, Call] = {
     "accounts.people": lambda s, a, t: s.accounts.people(a),
     "accounts.add_person": lambda s, a, t: s.accounts.add_person(a, "New", "new@b.example", Role.ADMINISTRATOR),
@@ -132,11 +152,31 @@ OWNERS: dict[str, Call] = {
     "scores.stamp": lambda s, a, t: s.scores.stamp(a, t.upload),
     "scores.table": lambda s, a, t: s.scores.table(a, t.upload),
     "scores.export": lambda s, a, t: s.scores.export(a, t.upload),
+    "alerts.read": lambda s, a, t: s.alerts.read(a, t.response, "look"),
+    "alerts.handle": lambda s, a, t: s.alerts.handle(a, t.response, "Talked with them."),
+    "alerts.reopen": lambda s, a, t: s.alerts.reopen(a, t.response),
     "looks.upload": lambda s, a, t: s.looks.upload(a, t.upload),
     "looks.response": lambda s, a, t: s.looks.response(a, t.response),
     "review.response": lambda s, a, t: s.review.response(a, t.response),
     "review.decide": lambda s, a, t: s.review.decide(a, t.response, 1, {"heat": 1}, "second"),
     "review.undo": lambda s, a, t: s.review.undo(a, t.response, 1, "third"),
+    "review.undo_last": lambda s, a, t: s.review.undo_last(a, t.upload, "fourth", 0),
+    "review.redo_last": lambda s, a, t: s.review.redo_last(a, t.upload, "fifth", 0),
+    "review.decide_group": lambda s, a, t: s.review.decide_group(a, t.alike[0], _revisions(t), {"heat": 1}, "sixth"),
+    "review.reconcile": lambda s, a, t: s.review.reconcile(a, _revisions(t), {"heat": 0}, "seventh"),
+    "review.queue": lambda s, a, t: s.review.queue(a, t.upload),
+    "review.next": lambda s, a, t: s.review.next(a, t.upload, QueueOrder.FILE, None),
+    "review.window": lambda s, a, t: s.review.window(a, t.upload, QueueOrder.FILE, t.alike[0]),
+    "review.search": lambda s, a, t: s.review.search(a, t.upload, "heat"),
+    "review.jump": lambda s, a, t: s.review.jump(a, t.upload, "s1"),
+    "review.group": lambda s, a, t: s.review.group(a, t.alike[0]),
+    "review.inconsistencies": lambda s, a, t: s.review.inconsistencies(a, t.upload),
+    "review.blind_report": lambda s, a, t: s.review.blind_report(a, t.upload),
+    "review.flag": lambda s, a, t: s.review.flag(a, t.response, True, "look again"),
+    "review.comment": lambda s, a, t: s.review.comment(a, t.response, None, "Well said.", "eighth"),
+    "review.claim": lambda s, a, t: s.review.claim(a, t.response),
+    "review.release": lambda s, a, t: s.review.release(a, t.response),
+    "review.erase_response": lambda s, a, t: s.review.erase_response(a, t.alike[1]),
     "explanations.of": lambda s, a, t: s.explanations.of(a, t.response),
     "explanations.again": lambda s, a, t: s.explanations.again(a, t.response),
     "explanations.try_text": lambda s, a, t: s.explanations.try_text(a, t.response, "Heat moves to the ice."),
@@ -149,6 +189,8 @@ EVERYBODY: dict[str, Call] = {
     "tasks.available": lambda s, a, t: s.tasks.available(a),
     "tasks.get": lambda s, a, t: s.tasks.get(a, t.school.task),
     "tasks.examples": lambda s, a, t: s.tasks.examples(a, t.school.task),
+    "alerts.waiting": lambda s, a, t: s.alerts.waiting(a),
+    "alerts.all": lambda s, a, t: s.alerts.all(a),
     "feedback.templates": lambda s, a, t: s.feedback.templates(a, t.school.task),
     "feedback.save": lambda s, a, t: s.feedback.save(a, t.school.task, "claim", {0: "No.", 1: "Yes."}),
     "feedback.restore": lambda s, a, t: s.feedback.restore(a, t.school.task, "claim"),
@@ -164,6 +206,7 @@ WITHOUT_A_SESSION = {
     "accounts.sign_out", "health.database", "health.workers", "health.ready", "jobs.enqueue_scoring", "jobs.close",
     "jobs.enqueue_explanation", "jobs.enqueue_explanations", "jobs.enqueue_trial",
 }  # fmt: skip
+OWN_DECISIONS = {"review.undo", "review.undo_last", "review.redo_last"}
 GUARDED = {**ADMINISTRATORS, **OWNERS, **EVERYBODY}
 
 
@@ -206,14 +249,15 @@ def test_whoever_may_use_it_can(things: Things, name: str) -> None:
     GUARDED[name](things.school.services, actor, things)
 
 
-@pytest.mark.parametrize("name", sorted(set(OWNERS) - {"review.undo", "explanations.trial"}))
+@pytest.mark.parametrize("name", sorted(set(OWNERS) - {*OWN_DECISIONS, "explanations.trial"}))
 def test_an_administrator_may_help_in_every_section(things: Things, name: str) -> None:
     OWNERS[name](things.school.services, things.school.administrator, things)
 
 
-def test_nobody_takes_back_the_decision_of_another(things: Things) -> None:
-    with pytest.raises(Conflict, match="no decision of yours"):
-        OWNERS["review.undo"](things.school.services, things.school.administrator, things)
+@pytest.mark.parametrize("name", sorted(OWN_DECISIONS))
+def test_nobody_takes_back_the_decision_of_another(things: Things, name: str) -> None:
+    with pytest.raises(Conflict, match="no decision of yours|that you"):
+        OWNERS[name](things.school.services, things.school.administrator, things)
 
 
 @pytest.mark.parametrize("name", GUARDED)
@@ -286,7 +330,7 @@ def test_a_shared_section_is_shared_whole_and_listed_for_both(things: Things) ->
     school.services.sections.share(school.educator, school.section, " SAM@school.example ")
     school.services.sections.share(school.educator, school.section, "sam@school.example")
     for name, call in OWNERS.items():
-        if name not in {"review.undo", "explanations.trial", "sections.set_archived", "uploads.score_again"}:
+        if name not in {*OWN_DECISIONS, "explanations.trial", "sections.set_archived", "uploads.score_again"}:
             call(school.services, school.stranger, things)
     summary: UploadSummary = school.services.uploads.get(school.educator, things.upload)
     assert summary.section == "Taken over"

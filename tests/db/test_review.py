@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
-from collections import defaultdict
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
 
-import pandas as pd
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from db.tables import StudentVersion
-from scoring.domain import FinalScore, HumanScoreKind
+from scoring.domain import HumanScoreKind
 from scoring.errors import Conflict, InvalidInput
 from scoring.services.review import ResponseView
 from tests.conftest import School
@@ -274,140 +265,6 @@ def test_the_newest_machine_score_shows_whichever_version_gave_it(school: School
     assert [v.machine.level for v in view.criteria if v.machine] == [0, 0]
     table = school.services.scores.table(school.educator, view.upload_id).frame
     assert list(table["heat:machine"])[:2] == [0, 1]
-
-
-# Anything, in any order -------------------------------------------------------------------------------
-
-
-@dataclass
-class _Given:
-    """What the model remembers of one score."""
-
-    rater: int
-    level: int
-    nonce: str
-    source: str
-    retracted: bool = False
-
-
-_choice = st.integers(0, 2)
-_wanted = st.dictionaries(st.sampled_from(["heat", "claim"]), st.integers(0, 1), min_size=1)
-
-
-class Reviewing(RuleBasedStateMachine):
-    """Two people decide, undo and repeat themselves on three responses while the machine scores again."""
-
-    def __init__(self, school: School) -> None:
-        super().__init__()
-        self.school = school
-        self.raters = (school.educator, school.administrator)
-        upload_id = school.upload([(f"s{n}", f"Name {n}", f"Answer {n}.") for n in range(3)])
-        self.upload_id, self.responses = upload_id, school.response_ids(upload_id)
-        self.revision = dict.fromkeys(self.responses, 0)
-        self.machine: dict[tuple[int, str], int] = {}
-        self.given: dict[tuple[int, str], list[_Given]] = defaultdict(list)
-        self.sent: list[tuple[int, int, dict[str, int], str]] = []
-        self.numbers = itertools.count()
-
-    @rule(who=st.integers(0, 1), which=_choice, levels=_wanted)
-    def decide(self, who: int, which: int, levels: dict[str, int]) -> None:
-        response, nonce = self.responses[which], f"n{next(self.numbers)}"
-        self.school.services.review.decide(
-            self.raters[who], response, self.revision[response], levels, nonce, "a reason"
-        )
-        self.revision[response] += 1
-        self.sent.append((who, response, levels, nonce))
-        for criterion, level in levels.items():
-            differs = self.machine.get((response, criterion), level) != level
-            kind = "override" if differs else "confirm"
-            self.given[response, criterion].append(_Given(who, level, nonce, kind))
-
-    @rule(who=st.integers(0, 1), which=_choice, levels=_wanted, behind=st.sampled_from([-1, 1, 5]))
-    def decide_on_a_stale_screen(self, who: int, which: int, levels: dict[str, int], behind: int) -> None:
-        response = self.responses[which]
-        with pytest.raises(Conflict):
-            self.school.services.review.decide(
-                self.raters[who], response, self.revision[response] - behind, levels, f"n{next(self.numbers)}", "r"
-            )
-
-    @rule(data=st.data())
-    def press_again(self, data: st.DataObject) -> None:
-        if self.sent:
-            who, response, levels, nonce = data.draw(st.sampled_from(self.sent))
-            self.school.services.review.decide(self.raters[who], response, 0, levels, nonce, "a reason")
-
-    @rule(data=st.data(), which=_choice)
-    def send_to_another_response(self, data: st.DataObject, which: int) -> None:
-        if self.sent:
-            who, response, levels, nonce = data.draw(st.sampled_from(self.sent))
-            other = self.responses[which]
-            if other != response:
-                with pytest.raises(Conflict):
-                    self.school.services.review.decide(
-                        self.raters[who], other, self.revision[other], levels, nonce, "a reason"
-                    )
-
-    @rule(who=st.integers(0, 1), which=_choice)
-    def undo(self, who: int, which: int) -> None:
-        response = self.responses[which]
-        mine = [nonce for w, r, _, nonce in self.sent if (w, r) == (who, response)]
-        still = [g.nonce for c in ("heat", "claim") for g in self.given[response, c] if not g.retracted]
-        standing = [nonce for nonce in mine if nonce in still]
-        nonce = f"u{next(self.numbers)}"
-        if not standing:
-            with pytest.raises(Conflict):
-                self.school.services.review.undo(self.raters[who], response, self.revision[response], nonce)
-            return
-        self.school.services.review.undo(self.raters[who], response, self.revision[response], nonce)
-        self.revision[response] += 1
-        for criterion in ("heat", "claim"):
-            for given in self.given[response, criterion]:
-                given.retracted |= given.nonce == standing[-1]
-
-    @rule(which=_choice, heat=st.integers(0, 2), claim=st.integers(0, 1))
-    def machine_scores(self, which: int, heat: int, claim: int) -> None:
-        response = self.responses[which]
-        self.school.machine(response, {"heat": heat, "claim": claim}, job_id=f"job{next(self.numbers)}")
-        self.machine[response, "heat"], self.machine[response, "claim"] = heat, claim
-
-    def _expected(self, response: int, criterion: str) -> FinalScore:
-        standing = [given for given in self.given[response, criterion] if not given.retracted]
-        if standing:
-            return FinalScore(standing[-1].level, True, standing[-1].source)
-        level = self.machine.get((response, criterion))
-        return FinalScore(level, False, "none" if level is None else "machine")
-
-    @invariant()
-    def every_response_shows_its_own_scores(self) -> None:
-        table = self.school.services.scores.table(self.school.educator, self.upload_id).frame
-        for row in table.to_dict("records"):
-            response = row["response_id"]
-            view = self.school.services.review.response(self.school.educator, response)
-            assert view.revision == self.revision[response]
-            for part in view.criteria:
-                key = part.criterion.id
-                wanted = self._expected(response, key)
-                assert part.final == wanted
-                shown = None if pd.isna(row[key]) else int(row[key])
-                assert (shown, row[f"{key}:source"], row[f"{key}:reviewed"]) == (
-                    wanted.level, wanted.source, wanted.reviewed,
-                )  # fmt: skip
-                kept = [entry.level for entry in part.history if entry.kind is not HumanScoreKind.RETRACT]
-                assert kept == [given.level for given in self.given[response, key]], "no decision vanishes"
-
-    def teardown(self) -> None:
-        assert self.school.services.audit.verify(self.school.administrator).intact
-        self.school.services.close()
-
-
-def test_no_order_of_decisions_undos_and_rescoring_moves_or_loses_a_score(
-    open_school: Callable[[Path], School], tmp_path: Path
-) -> None:
-    numbers = itertools.count()
-    run_state_machine_as_test(
-        lambda: Reviewing(open_school(tmp_path / str(next(numbers)))),
-        settings=settings(max_examples=10, stateful_step_count=15, deadline=None),
-    )
 
 
 def test_a_decision_on_a_suggestion_that_changed_meanwhile_is_refused(school: School) -> None:

@@ -59,7 +59,7 @@ def _all_that_can_be_asked(school: School, upload_id: str, ids: list[int]) -> di
         said[f"response {i}"] = review.response(edna, i)
         said[f"group {i}"] = review.group(edna, i)
         if i in (ids[DRAWN], ids[MATE]):
-            said[f"why {i}"] = _refused(lambda i=i: school.services.explanations.of(edna, i))  # type: ignore[misc]
+            said[f"why {i}"] = _why(school, i)
     for order in QueueOrder:
         said[f"order {order}"] = review.window(edna, upload_id, order, ids[0], before=9, after=9)
         said[f"next {order}"] = [review.next(edna, upload_id, order, i) for i in (None, *ids)]
@@ -70,10 +70,11 @@ def _all_that_can_be_asked(school: School, upload_id: str, ids: list[int]) -> di
     }
 
 
-def _refused(ask: Callable[[], object]) -> str:
-    with pytest.raises(EvenhandError) as caught:
-        ask()
-    return str(caught.value)
+def _why(school: School, response_id: int) -> object:
+    try:
+        return school.services.explanations.of(school.educator, response_id)
+    except EvenhandError as refusal:
+        return str(refusal)
 
 
 def test_two_schools_that_differ_in_hidden_scores_alone_cannot_be_told_apart(
@@ -94,7 +95,7 @@ def test_two_schools_that_differ_in_hidden_scores_alone_cannot_be_told_apart(
     assert telling() == set()
     for school, (_, ids) in zip(schools, uploads, strict=True):
         school.services.review.decide(school.educator, ids[DRAWN], 1, {"claim": 1}, "whole")
-    assert {"table", "export", "evidence", f"response {uploads[0][1][DRAWN]}"} <= telling(), "now it is decided"
+    assert {"table", "evidence", f"response {uploads[0][1][DRAWN]}"} <= telling(), "now it is decided"
     for number, (school, (upload_id, ids)) in enumerate(zip(schools, uploads, strict=True)):
         view = school.services.review.response(school.educator, ids[DRAWN])
         assert [part.machine.level for part in view.criteria if part.machine] == [[0, 0], [2, 1]][number]

@@ -5,27 +5,22 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median, quantiles
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, expect
 from sqlalchemy import func, select
 
-from db.tables import Comment, CriterionRow, HumanScoreRow, Response
-from scoring.domain import Role
-from scoring.services.actors import Actor
-from scoring.services.house import Services
-from scoring.services.review import QueueOrder
+from db.tables import Comment, Response
 from tests.e2e import walk
-from tests.e2e.classes import ScoredClass, write_class
-from tests.e2e.running import RunningApp, wait_for
+from tests.e2e.classes import ScoredClass
+from tests.e2e.running import wait_for
+from tests.e2e.school import ADA, BEN, School, signed_in
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
-ADA, BEN = "ada@school.example", "ben@school.example"
 MANY = 50_000
 FAST_ANSWERS, ALONE_ANSWERS = 40, 30
 SHORTEST_GAP_MS, LONGEST_GAP_MS = 20, 300
@@ -39,80 +34,6 @@ WATCH_ANSWERS = """() => {
   new MutationObserver(() => answersSeen.push([Number(desk.dataset.response), performance.now()]))
     .observe(desk, { attributes: true, attributeFilter: ['data-response'] });
 }"""
-
-
-@dataclass(frozen=True)
-class School:
-    """The running program with two people who teach one section; nothing scores there but people."""
-
-    app: RunningApp
-    services: Services
-    ada: Actor
-    ben: Actor
-    section: int
-
-    def scored(self, answers: int = 12, **details: object) -> ScoredClass:
-        """Another class of the section."""
-        return write_class(self.services, self.ada, self.section, answers, **details)  # type: ignore[arg-type]
-
-    def order(self, scored: ScoredClass, count: int) -> list[int]:
-        """The first answers as the desk shows them."""
-        review = self.services.review
-        first = review.next(self.ada, scored.upload_id, QueueOrder.UNCERTAIN, None)
-        assert first is not None
-        return review.window(self.ada, scored.upload_id, QueueOrder.UNCERTAIN, first, 0, count - 1)
-
-    def decisions(self, scored: ScoredClass) -> list[tuple[int, str, int | None, str, str]]:
-        """Every human score of a class in the order in which it came: response, criterion, level, kind, reason."""
-        with self.services.database.read() as session:
-            rows = session.execute(
-                select(
-                    HumanScoreRow.response_id, CriterionRow.key, HumanScoreRow.level, HumanScoreRow.kind,
-                    HumanScoreRow.reason_kind,
-                )
-                .join(CriterionRow, CriterionRow.id == HumanScoreRow.criterion_id)
-                .join(Response, Response.id == HumanScoreRow.response_id)
-                .where(Response.upload_id == scored.upload_id)
-                .order_by(HumanScoreRow.id)
-            )  # fmt: skip
-            return [row.tuple() for row in rows]
-
-    def decided(self, scored: ScoredClass) -> int:
-        """How many answers of a class somebody has decided, whatever became of it."""
-        return len({row[0] for row in self.decisions(scored)})
-
-
-@pytest.fixture(scope="module")
-def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[School]:
-    """One program for all of these tests; each has a class of its own."""
-    app = RunningApp(tmp_path_factory.mktemp("review") / "var", EVENHAND_WORKER="external")
-    app.start()
-    services = app.services()
-    try:
-        wait_for("the program", lambda: app.get("/healthz")[0] == 200)
-        accounts = services.accounts
-        ada = accounts.resume(accounts.set_up(app.set_up_code(), "Ada Lindqvist", ADA, walk.PASSWORD, "127.0.0.1"))
-        section = services.sections.create(ada, "Grade 5, period 2").id
-        _, first = accounts.add_person(ada, "Ben Okafor", BEN, Role.EDUCATOR)
-        ben = accounts.resume(accounts.sign_in(BEN, first, "127.0.0.1"))
-        accounts.change_password(ben, first, walk.PASSWORD)
-        ben = accounts.resume(accounts.sign_in(BEN, walk.PASSWORD, "127.0.0.1"))
-        services.sections.share(ada, section, BEN)
-        yield School(app, services, ada, ben, section)
-    finally:
-        services.close()
-        app.stop()
-
-
-def signed_in(browser: Browser, school: School, email: str = ADA, **context: object) -> Page:
-    """A browser of one's own, signed in."""
-    opened: BrowserContext = browser.new_context(**{"viewport": {"width": 1400, "height": 900}, **context})  # type: ignore[arg-type]
-    opened.add_init_script(WATCH_KEYS)
-    page = opened.new_page()
-    page.set_default_timeout(walk.SLOW_MS)
-    walk.sign_in(page, school.app, email)
-    expect(page.get_by_role("heading", name="Score a class")).to_be_visible()
-    return page
 
 
 @dataclass(frozen=True)
@@ -154,6 +75,7 @@ def test_every_decision_of_fast_fingers_arrives_once_on_its_response_with_its_le
     reasons = school.services.review.response(school.ada, ids[-1]).reasons
     plans = [plan(scored, i, i in scored.ids[:5], reasons, chance) for i in ids[:FAST_ANSWERS]]
     page = signed_in(browser, school)
+    page.add_init_script(WATCH_KEYS)
     walk.open_review(page, school.app, scored.upload_id)
     walk.shows(page, ids[0])
     others = [i for i in scored.ids if i not in ids]
@@ -169,7 +91,7 @@ def test_every_decision_of_fast_fingers_arrives_once_on_its_response_with_its_le
     typed = [at for _, at in page.evaluate("keysSeen")]
     gaps = [later - earlier for earlier, later in pairwise(typed)]
     print(f"{len(typed)} keys, {min(gaps):.0f} to {max(gaps):.0f} ms apart, half of them under {median(gaps):.0f} ms")
-    walk.shows(page, ids[FAST_ANSWERS])
+    walk.shows(page, ids[FAST_ANSWERS], within_ms=5 * walk.SLOW_MS)
     mine = [row for row in school.decisions(scored) if row[0] not in others]
     assert mine == [
         row for answer in plans for row in sorted(answer.rows, key=lambda r: list(scored.machine[r[0]]).index(r[1]))
@@ -183,9 +105,9 @@ def test_thirty_answers_by_keyboard_alone_among_fifty_thousand(school: School, b
     reasons = school.services.review.response(school.ada, ids[0]).reasons
     plans = [plan(scored, i, False, reasons, chance) for i in ids[:ALONE_ANSWERS]]
     page = signed_in(browser, school)
+    page.add_init_script(WATCH_KEYS)
     walk.open_review(page, school.app, scored.upload_id)
     page.evaluate(WATCH_ANSWERS)
-    page.evaluate("keysSeen.length = 0")
     for answer, following in zip(plans, ids[1:], strict=True):
         for key in answer.keys:
             page.keyboard.press(key)

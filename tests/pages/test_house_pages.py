@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from db.tables import utc_now
+from db.tables import HouseRule, Response, utc_now
+from pages.components.marked import MARK, marked
+from pages.components.words import plain
 from scoring.services.actors import Actor
+from scoring.services.alerts import raise_alerts
 from scoring.services.audit import AuditFilter
 from scoring.services.house import Services
 from scoring.services.rules import ALERTS, BLIND, OVERRIDE_REASONS
+from tests.pages.conftest import PASSWORD
+from tests.pages.driving import RESULTS, Open, opened, said
+from tests.pages.school import another_educator, hire_student, response_ids, score, upload_class
 
-Open = Callable[..., AppTest]
-RULES, COMMENTS, ALERTS_PAGE, AUDIT = "admin/rules.py", "educator/feedback.py", "educator/alerts.py", "admin/audit.py"
-
-
-def said(at: AppTest) -> str:
-    """All that the screen says in running text."""
-    kinds = ("title", "subheader", "markdown", "caption", "error", "warning", "success", "info", "text", "toast")
-    return "\n".join(str(element.value) for kind in kinds for element in at.get(kind))
+RULES, AUDIT = "admin/rules.py", "admin/audit.py"
+COMMENTS, URGENT, CONSISTENCY = (f"educator/{name}.py" for name in ("feedback", "alerts", "consistency"))
+DARK = "It is cold <b>&</b> $x$.\ni want to kill myself"
+ROWS = [("s1", "Ann", "Heat flows into it."), ("s2", "Ben", DARK), ("s3", "Cat", "heat flows into it")]
 
 
 def run(at: Any) -> AppTest:
@@ -35,6 +36,20 @@ def run(at: Any) -> AppTest:
 def press(at: AppTest, label: str) -> AppTest:
     next(button for button in at.button if button.label == label).click()
     return run(at)
+
+
+@pytest.fixture
+def upload(services: Services, educator: Actor) -> str:
+    """Three answers, the first and the third alike, the second with an urgent sign; the model says no, yes, yes."""
+    hire_student(services)
+    upload_id = upload_class(services, educator, services.sections.create(educator, "Grade 5").id, ROWS)
+    score(services, upload_id, {2: 0, 3: 1, 4: 1})
+    first, dark, third = response_ids(services, educator, upload_id)
+    with services.database.write() as session:
+        for response_id in (first, third):
+            session.get_one(Response, response_id).alike_group = "same"
+        raise_alerts(session, [(dark, DARK)])
+    return upload_id
 
 
 # House rules
@@ -159,3 +174,149 @@ def test_the_audit_log_can_be_downloaded(app: Open, services: Services, administ
     at = app(administrator, AUDIT)
     assert [button.proto.label for button in at.get("download_button")] == ["Download these events (CSV)"]
     assert services.audit.events(administrator, AuditFilter("audit."))[1] == 0, "offering is not downloading"
+
+
+# Urgent signs
+
+
+def test_the_banner_is_on_every_screen_of_those_who_are_told(
+    app: Open, services: Services, administrator: Actor, educator: Actor, upload: str
+) -> None:
+    for page in ("", COMMENTS, URGENT, RESULTS, "educator/account.py"):
+        assert "**1 answer may tell of harm.**" in said(app(educator, page)), page
+    assert "may tell of harm" not in said(app(administrator))
+    [response] = [alert.response_id for alert in services.alerts.all(educator)[0]]
+    services.alerts.handle(educator, response, "Spoke with Ben.")
+    assert "may tell of harm" not in said(app(educator))
+
+
+def test_nobody_sees_a_banner_before_choosing_a_password(
+    app: Open, services: Services, administrator: Actor, educator: Actor, upload: str
+) -> None:
+    services.accounts.reset_password(administrator, educator.user_id)
+    _, first = services.accounts.add_person(administrator, "New", "new@school.example", administrator.role)
+    newcomer = services.accounts.resume(services.accounts.sign_in("new@school.example", first, "127.0.0.1"))
+    assert "may tell of harm" not in said(app(newcomer))
+
+
+def test_an_answer_shows_only_when_asked_for_and_each_opening_is_on_record(
+    app: Open, services: Services, administrator: Actor, educator: Actor, upload: str
+) -> None:
+    def looks() -> int:
+        return services.audit.events(administrator, AuditFilter("alert.read"))[1]
+
+    at = app(educator, URGENT)
+    assert "s2" in said(at)
+    assert "A person must read each" in at.warning[0].value
+    assert not at.get("html")
+    assert looks() == 0
+    at = press(at, "Read the answer")
+    [shown] = at.get("html")
+    assert f'<mark style="{MARK}">kill myself</mark>' in shown.proto.body
+    assert "&lt;b&gt;&amp;&lt;/b&gt; $x$" in shown.proto.body
+    run(at)
+    assert looks() == 1
+    at = press(press(at, "Close the answer"), "Read the answer")
+    assert looks() == 2
+
+
+def test_dealing_with_it_asks_for_a_note_and_can_be_taken_up_again(
+    app: Open, services: Services, educator: Actor, upload: str
+) -> None:
+    at = press(app(educator, URGENT), "Save")
+    assert "Say in 1 to 2,000 characters what was done" in at.error[0].value
+    at.text_area[0].set_value("Spoke with *Ben*.")
+    at = press(at, "Save")
+    assert "No answer waits" in said(at)
+    assert services.alerts.waiting(educator) == 0
+    at.segmented_control(key="alerts-which").set_value("Dealt with")
+    at = run(at)
+    assert plain("Spoke with *Ben*.") in said(at)
+    at = press(at, "Take it up again")
+    assert services.alerts.waiting(educator) == 1
+
+
+def test_marked_text_is_never_read_as_html() -> None:
+    text = "<script>x</script> & harm"
+    assert marked(text, []).count("<") == 2
+    assert f'&amp; <mark style="{MARK}">harm</mark></div>' in marked(text, [(21, 25)])
+
+
+# Consistency
+
+
+def decide(services: Services, educator: Actor, upload: str, levels: dict[int, int]) -> None:
+    for number, level in levels.items():
+        response = response_ids(services, educator, upload)[number]
+        view = services.review.response(educator, response)
+        services.review.decide(
+            educator, response, view.revision, {"heat": level}, f"n{number}-{level}", "because", None
+        )
+
+
+def test_alike_answers_with_different_levels_are_made_alike(
+    app: Open, services: Services, educator: Actor, upload: str
+) -> None:
+    at = opened(app, educator, CONSISTENCY, upload)
+    assert "No two alike answers have different levels" in said(at)
+    decide(services, educator, upload, {0: 0, 1: 1, 2: 1})
+    at = run(at)
+    assert "1 pair that differs" in said(at)
+    at = press(at, "Give both these levels")
+    assert "Choose a level for each criterion" in at.error[0].value
+    at.radio[0].set_value(1)
+    at.text_input[0].set_value("both name the flow")
+    at = press(at, "Give both these levels")
+    assert not at.error
+    assert "No two alike answers have different levels" in said(at)
+    table = services.scores.table(educator, upload).frame
+    assert list(table["heat"]) == [1, 1, 1]
+
+
+def test_what_somebody_decided_meanwhile_is_not_overwritten(
+    app: Open, services: Services, administrator: Actor, educator: Actor, upload: str
+) -> None:
+    decide(services, educator, upload, {0: 0, 2: 1})
+    at = opened(app, educator, CONSISTENCY, upload)
+    at.radio[0].set_value(1)
+    colleague = another_educator(services, administrator, "Col", "col@school.example", PASSWORD)
+    services.sections.share(educator, services.uploads.get(educator, upload).section_id, "col@school.example")
+    decide(services, colleague, upload, {2: 0})
+    press(at, "Give both these levels")
+    assert list(services.scores.table(educator, upload).frame["heat"])[::2] == [0, 0]
+
+
+# What blind scores show
+
+
+def test_the_results_say_how_little_few_blind_answers_say(app: Open, services: Services, educator: Actor) -> None:
+    hire_student(services)
+    section = services.sections.create(educator, "Grade 5")
+    with services.database.write() as session:
+        session.merge(HouseRule(name="blind", value={"share": 1.0}))
+    upload = upload_class(services, educator, section.id)
+    score(services, upload, {2: 0, 3: 1, 4: 1})
+    at = opened(app, educator, RESULTS, upload)
+    assert "None of them is scored yet" in said(at)
+    decide(services, educator, upload, {0: 1})
+    at = run(at)
+    assert "Not enough evidence: 1 answer cannot say" in said(at)
+    [table] = [frame.value for frame in at.dataframe if "Criterion" in frame.value]
+    assert list(table.iloc[0])[1:] == ["0 of 1", "not enough evidence"]
+    assert {metric.label: metric.value for metric in at.metric}["Differ, scored blind"] == "1 of 1"
+    assert "Nothing to compare yet" in said(at)
+
+
+def test_an_upload_without_blind_answers_has_no_such_panel(
+    app: Open, services: Services, educator: Actor, upload: str
+) -> None:
+    at = opened(app, educator, RESULTS, upload)
+    assert not [expander for expander in at.expander if expander.label.startswith("How well the model does here")]
+
+
+def test_opening_results_is_on_record(
+    app: Open, services: Services, administrator: Actor, educator: Actor, upload: str
+) -> None:
+    run(opened(app, educator, RESULTS, upload))
+    [event], total = services.audit.events(administrator, AuditFilter("upload.see"))
+    assert (total, event.actor_id, event.object_id) == (1, educator.user_id, upload)

@@ -24,12 +24,6 @@ from tests.pages.driving import NASTY, REVIEW, Open, desk, opened, run, said
 from tests.pages.school import another_educator, response_ids, score, upload_class
 
 
-@pytest.fixture(autouse=True)
-def nothing_drawn_blind(services: Services, administrator: Actor) -> None:
-    """Chance has no part in these tests."""
-    services.rules.change(administrator, BLIND, {"share": 0})
-
-
 def send(at: AppTest, **message: Any) -> dict[str, Any]:
     """Let the desk send a message; returns what it is given then."""
     upload_id = at.query_params["upload"]

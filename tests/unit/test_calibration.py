@@ -33,7 +33,7 @@ def test_sets_on_new_responses_hold_the_human_level_as_often_as_stated():
         logits, labels = responses(600, 4, 2.0, seed)
         entry = calibrate({key: logits[:300]}, {key: labels[:300]}).criteria[key]
         for row, label in zip(calibrated_softmax(logits[300:], entry.temperature), labels[300:], strict=True):
-            shown = int(np.floor(row @ np.arange(4) + 0.5))
+            shown = entry.level(row @ np.arange(4), 4)
             found = level_set(row, shown, entry.threshold)
             assert shown in found
             covered.append(label in found)
@@ -67,3 +67,30 @@ def test_a_set_grows_to_the_likelier_neighbour():
 def test_a_malformed_calibration_is_refused(values):
     with pytest.raises(InvalidInput, match="calibration"):
         Calibration.from_json(values)
+
+
+def test_levels_are_spread_as_peoples_are_and_stay_in_range():
+    key = ("t", "c")
+    random = np.random.default_rng(5)
+    labels = random.choice(4, size=4000, p=[0.3, 0.2, 0.2, 0.3])
+    # A model that knows little: its expected levels huddle around the middle.
+    logits = np.stack([-((np.arange(4) - (1.5 + 0.3 * (label - 1.5))) ** 2) / 2 for label in labels])
+    logits += random.normal(size=logits.shape) * 0.2
+    entry = calibrate({key: logits}, {key: labels}).criteria[key]
+    expected = calibrated_softmax(logits, entry.temperature) @ np.arange(4)
+    before = np.floor(expected + 0.5)
+    after = np.array([entry.level(value, 4) for value in expected])
+    assert entry.spread > 1
+    assert abs(after.std() - labels.std()) < abs(before.std() - labels.std())
+    assert set(after.tolist()) <= {0, 1, 2, 3}
+    # Order is kept: a better expected level never gets a lower level.
+    assert (np.diff(after[np.argsort(expected)]) >= 0).all()
+
+
+def test_few_responses_hardly_change_the_scale():
+    logits, labels = responses(8, 3, 1.0, 6)
+    entry = calibrate({("t", "c"): logits}, {("t", "c"): labels}).criteria["t", "c"]
+    assert 2 ** (-8 / 58) <= entry.spread <= 2 ** (8 / 58)
+    assert Calibration().criteria.get(("t", "c")) is None
+    same = calibrate({("t", "c"): logits}, {("t", "c"): np.zeros(8, dtype=int)}).criteria["t", "c"]
+    assert same.spread == 1.0  # no spread to learn from

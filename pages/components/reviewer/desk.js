@@ -3,6 +3,7 @@
 
 const STOP = "stop"; // what an act returns when it could not be done and what was typed after it must not be
 const KEPT_VIEWS = 60;
+const DROPPED_SHOWS_MS = 5000;
 
 class Desk {
   constructor() {
@@ -16,7 +17,7 @@ class Desk {
     this.active = 0; // the criterion that the next number sets
     this.pending = null; // the message that is not acknowledged yet
     this.waiting = []; // acts that came meanwhile, in order
-    this.notice = { kind: "", text: "" };
+    this.notice = { kind: "", text: "", until: 0 };
     this.refused = null; // a decision that was not saved, with what stands instead
     this.members = null; // the group of alike answers that was looked at
     this.found = null; // what the search found
@@ -105,7 +106,7 @@ class Desk {
     }
     this.members = answer.members ? { id: message.response_id, list: answer.members } : this.members;
     this.found = answer.found ?? null;
-    if (answer.text) this.say("done", answer.text);
+    if (answer.text && performance.now() > this.notice.until) this.say("done", answer.text);
     if (answer.show !== null) this.show(answer.show);
   }
 
@@ -127,10 +128,15 @@ class Desk {
   drop() {
     const count = this.waiting.length;
     this.waiting = [];
-    if (count) this.notice.text += ` ${count === 1 ? "One press" : `${count} presses`} after that did nothing.`;
+    if (!count) return;
+    this.notice.text += ` ${count === 1 ? "One press" : `${count} presses`} after that did nothing.`;
+    this.notice.until = performance.now() + DROPPED_SHOWS_MS;
   }
 
-  say(kind, text) { this.notice = { kind, text }; }
+  say(kind, text) { this.notice = { kind, text, until: 0 }; }
+
+  // Takes the last word away, but for one about presses that did nothing, which is left to be read.
+  hush() { if (performance.now() > this.notice.until) this.say("", ""); }
 
   stop(text) {
     this.say("refused", text);
@@ -175,7 +181,7 @@ class Desk {
     }
     this.begin().levels[criterion.id] = value;
     this.active = Math.min(index + 1, this.rubric.length - 1);
-    this.say("", "");
+    this.hush();
   }
 
   back() {
@@ -190,7 +196,7 @@ class Desk {
     if (reason === undefined || !this.differs(true)) return this.stop("A reason is for another level than the model's.");
     const draft = this.begin();
     draft.reasonKind = draft.reasonKind === reason ? "" : reason;
-    this.say("", "");
+    this.hush();
   }
 
   approve() {
@@ -259,14 +265,14 @@ class Desk {
   leaveAsItIs() {
     this.drafts.delete(this.refused.message.response_id);
     this.refused = null;
-    this.say("", "");
+    this.hush();
   }
 
   // Without waiting where the answer is here already; the server hears of it and sends the ones after.
   step(direction) {
     const beside = (direction > 0 ? this.after : this.before).get(this.current);
     const id = this.trail[this.at + direction] ?? beside;
-    this.say("", "");
+    this.hush();
     if (id === undefined) this.post({ kind: "step", direction });
     else this.goTo(id);
   }

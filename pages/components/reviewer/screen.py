@@ -35,7 +35,7 @@ def review_at_desk(actor: Actor, upload_id: str) -> Shown | None:
     current = selected_response()
     if current not in ids:
         return None
-    views = [services().review.response(actor, i) for i in ids]
+    views = services().review.responses(actor, ids)
     state = services().review.queue(actor, upload_id, only=sitting.only)
     message = show_desk(desk_data(views, current, state, sitting.order, sitting.only, _told(answer)), key)
     if message is not None and (answer is None or message.get("nonce") != answer.nonce):

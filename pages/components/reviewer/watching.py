@@ -33,6 +33,10 @@ def be_here(actor: Actor, view: ResponseView) -> None:
 @st.fragment(run_every=LOOK_EVERY_S)
 def watch(actor: Actor, shown: Shown) -> None:
     """Keep the claim alive; when others changed what shows, run the page again. Draws nothing itself."""
+    if st.session_state.get(Key.WATCHED) is not shown:
+        # The page itself has looked just now.
+        st.session_state[Key.WATCHED] = shown
+        return
     review, view = services().review, shown.view
     with told_plainly():
         try:

@@ -56,7 +56,8 @@ def integrated_gradients(engine: Engine, task_id: str, game: WordGame, evaluatio
             index = torch.full((rows,), engine.task_index(task_id), device=engine.device)
             logits = engine.student(input_ids, mask.expand(rows, -1), index).logits[task_id, criterion_id]
             levels = torch.tensor(engine.tasks[task_id][criterion_id], dtype=torch.double, device=engine.device)
-            return (logits.double() / engine.temperature(task_id, criterion_id)).softmax(-1) @ levels
+            points: Tensor = (logits.double() / engine.temperature(task_id, criterion_id)).softmax(-1) @ levels
+            return points
 
         by_captum = LayerIntegratedGradients(expected, embedding)
         per_token = by_captum.attribute(ids, blank, n_steps=INTEGRATION_STEPS)  # (1, T, D)

@@ -15,7 +15,7 @@ import numpy as np
 from bench.baselines import METHODS, Method
 from scoring.explain.explanation import ExplainSettings, Faithfulness
 from scoring.explain.faithfulness import FEWEST_WORDS, assess, verdict
-from scoring.explain.game import TOKEN_BUDGET, Output, WordGame
+from scoring.explain.game import Output, WordGame
 from scoring.explain.words import word_spans
 from scoring.inference.engine import Engine
 from scoring.itembank import LabelledResponse, read_item_bank
@@ -74,25 +74,31 @@ def _one_method(engine: Engine, answers: list[LabelledResponse], method: Method)
     seconds = []
     figures = []  # per answer, mean over its criteria
     shown: list[bool] = []
+    method(engine, answers[0].task_id, _game(engine, answers[0]), settings.evaluations)  # kernels are compiled
     for answer in answers:
-        outputs = [Output(c, levels) for c, levels in engine.tasks[answer.task_id].items()]
-        budget = TOKEN_BUDGET if engine.device.type == "cpu" else None
-        game = WordGame(engine, answer.task_id, answer.text, word_spans(answer.text), outputs, budget)
+        game = _game(engine, answer)
         began = time.perf_counter()
         values = method(engine, answer.task_id, game, settings.evaluations)
         seconds.append(time.perf_counter() - began)
         tested = assess(game, values, settings)
-        figures.append(np.mean([list(_shares(output, test)) for output, test in zip(outputs, tested, strict=True)], 0))
+        figures.append(
+            np.mean([list(_shares(output, test)) for output, test in zip(game.outputs, tested, strict=True)], 0)
+        )
         full = game(np.ones((1, len(values)), dtype=bool))[0]
         shown += [
             verdict(output, float(value), test)[0]
-            for output, value, test in zip(outputs, full, tested, strict=True)
+            for output, value, test in zip(game.outputs, full, tested, strict=True)
         ]  # fmt: skip
     return {
         **{name: _interval(np.array(figures)[:, column]) for column, name in enumerate(FIGURES)},
         "withheld": f"{1 - np.mean(shown):.0%} of {len(shown)}",
         "ms each": 1000 * float(np.median(seconds)),
     }
+
+
+def _game(engine: Engine, answer: LabelledResponse) -> WordGame:
+    outputs = [Output(c, levels) for c, levels in engine.tasks[answer.task_id].items()]
+    return WordGame(engine, answer.task_id, answer.text, word_spans(answer.text), outputs)
 
 
 def _shares(output: Output, test: Faithfulness) -> Iterator[float]:

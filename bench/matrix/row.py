@@ -12,27 +12,29 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from safetensors.torch import save as dump_tensors
 
 from bench.matrix.systems import System, named
 from scoring.domain import Task, content_hash
 from scoring.errors import InvalidInput
-from scoring.inference.engine import Engine
+from scoring.inference.engine import Engine, criterion_scores
 from scoring.itembank import ItemBank, LabelledResponse, read_item_bank
 from scoring.student import checkpoint
 from scoring.student.encoder import MINILM, locate_encoder
 from scoring.student.model import Student
+from scoring.training.calibrating import calibrate
 from scoring.training.config import TrainConfig
 from scoring.training.data import bank_hash
 from scoring.training.evaluation import measure, predict
 from scoring.training.measures import Agreement
-from scoring.training.predictions import Predictions, predictions_from
+from scoring.training.predictions import Prediction, Predictions
 from scoring.training.run import splits_of, train_version
 from scoring.training.targets import Targets, read_targets
 
@@ -44,6 +46,10 @@ CACHE = HERE / "cache" / "students"
 RESULTS = HERE / "results" / "matrix"
 QUICK_ROWS = 24
 """Training and val responses per task in the quick size."""
+
+
+Opinion = Callable[[LabelledResponse, str], Any]
+"""(row, criterion id) -> (L,) probabilities, or None."""
 
 
 @dataclass(frozen=True)
@@ -213,11 +219,14 @@ def _ngram(
     system: System, bank: ItemBank, tasks: Mapping[str, Task], config: TrainConfig, targets: Targets | None,
     out: Path, data_name: str,
 ) -> Measured:  # fmt: skip
+    """Trained on all of train, and calibrated on what its cross-fitted twin said about the same rows."""
     from scoring.training.teachers.ngram import NgramTeacher
 
+    assert targets is not None
     splits = splits_of(bank, tasks, config)
+    seen = [*splits.train, *splits.dev]
     started = time.monotonic()
-    teacher = NgramTeacher().fit(tasks, [*splits.train, *splits.dev], seed=config.seed, device="cpu", progress=True)
+    teacher = NgramTeacher().fit(tasks, seen, seed=config.seed, device="cpu", progress=True)
     trained = time.monotonic() - started
     started = time.monotonic()
     opinions: dict[tuple[str, str, str], Any] = {}
@@ -225,10 +234,10 @@ def _ngram(
         of_task = [row for row in splits.val if row.task_id == task_id]
         for key, table in teacher.predict_proba(task_id, of_task).items():
             opinions |= {(task_id, row.response_id, key): values for row, values in zip(of_task, table, strict=True)}
-    predicted = predictions_from(
-        splits.val, _points(tasks), lambda row, key: opinions[row.task_id, row.response_id, key]
-    )
     speed = len(splits.val) / (time.monotonic() - started)
+    predicted = _calibrated(
+        tasks, splits.val, lambda row, key: opinions[row.task_id, row.response_id, key], seen, targets
+    )
     return Measured(predicted, 0, 0, 0, trained, round(speed, 1))
 
 
@@ -238,10 +247,46 @@ def _targets(
 ) -> Measured:  # fmt: skip
     """A teacher's opinions on val: of models that were trained on parts of train, averaged."""
     assert targets is not None
-    rows = splits_of(bank, tasks, config).val
-    predicted = predictions_from(rows, _points(tasks), lambda row, key: targets.of(row.task_id, row.response_id, key))
+    splits = splits_of(bank, tasks, config)
+    predicted = _calibrated(
+        tasks, splits.val, lambda row, key: targets.of(row.task_id, row.response_id, key),
+        [*splits.train, *splits.dev], targets,
+    )  # fmt: skip
     parameters = int(targets.about.get("parameters", 0))
     return Measured(predicted, parameters, 0, 2 * parameters, float(targets.about.get("seconds", 0)), None)
+
+
+def _calibrated(
+    tasks: Mapping[str, Task], rows: Sequence[LabelledResponse], opinion: Opinion, seen: Sequence[LabelledResponse],
+    targets: Targets,
+) -> list[dict[str, Prediction]]:  # fmt: skip
+    """Opinions read as a student's logits are, with a calibration fitted on out-of-fold opinions on training rows."""
+    logits: dict[tuple[str, str], list[Any]] = {}
+    labels: dict[tuple[str, str], list[int]] = {}
+    for row in seen:
+        for key, level in row.levels.items():
+            given = targets.of(row.task_id, row.response_id, key)
+            if given is not None:
+                logits.setdefault((row.task_id, key), []).append(np.log(given.clip(1e-4)))
+                labels.setdefault((row.task_id, key), []).append(level - tasks[row.task_id].criterion(key).values[0])
+    fitted = calibrate(
+        {key: np.stack(table) for key, table in logits.items()}, {key: np.asarray(of) for key, of in labels.items()}
+    )
+    predicted: list[dict[str, Prediction]] = []
+    for row in rows:
+        of_row: dict[str, Prediction] = {}
+        for criterion in tasks[row.task_id].criteria:
+            given = opinion(row, criterion.id)
+            if given is None:
+                continue
+            calibration = fitted.criteria.get((row.task_id, criterion.id))
+            table = np.log(np.asarray(given, dtype=float).clip(1e-4))[None]
+            (score,) = criterion_scores(criterion.id, criterion.values, table, calibration)
+            of_row[criterion.id] = Prediction(
+                score.level, score.expected, criterion.values, score.probabilities, score.level_set
+            )
+        predicted.append(of_row)
+    return predicted
 
 
 def _unimoe(
@@ -261,10 +306,6 @@ def _unimoe(
 
 
 MAKERS = {"student": _student, "per-task": _per_task, "ngram": _ngram, "targets": _targets, "unimoe": _unimoe}
-
-
-def _points(tasks: Mapping[str, Task]) -> dict[str, dict[str, tuple[int, ...]]]:
-    return {task.id: {criterion.id: criterion.values for criterion in task.criteria} for task in tasks.values()}
 
 
 def merged_bytes(version: Path) -> int:

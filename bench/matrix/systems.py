@@ -52,7 +52,7 @@ class System:
 ENSEMBLE = "ensemble"
 THREE = (0, 1, 2)
 SYSTEMS = (
-    System("ngram", "n-grams, stacked", "ngram"),
+    System("ngram", "n-grams, stacked", "ngram", targets="ngram"),
     System("per-task", "a student per task", "per-task", _without(FULL, moe_layers=0), seeds=THREE),
     System("no-moe", "encoder and heads, no experts", "student", _without(FULL, moe_layers=0), seeds=THREE),
     System("moe-hard", "experts, no teachers", "student", _without(FULL), seeds=THREE),
@@ -67,7 +67,7 @@ SYSTEMS = (
     System("full", "the student", "student", FULL, targets=ENSEMBLE, seeds=THREE),
     System("teacher-ngram", "teacher: n-grams, cross-fitted", "targets", targets="ngram", group="teachers"),
     System("teacher-mpnet", "teacher: mpnet, cross-fitted", "targets", targets="mpnet", group="teachers"),
-    System("ensemble", "the teachers together", "targets", targets=ENSEMBLE, group="teachers"),
+    System("ensemble", "the machine teachers together", "targets", targets="machines", group="teachers"),
     *(
         System(
             f"experts-{count}", f"the student with {count} expert{'s' * (count > 1)}", "student",

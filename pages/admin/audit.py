@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -31,10 +32,8 @@ def choose(people: list[Person]) -> AuditFilter:
     named = told_apart(people, lambda person: person.name, lambda person: person.email)
     ids = {EVERYBODY: None, EVENHAND: SYSTEM} | {name: person.id for name, person in named.items()}
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        kind = st.selectbox("Show", list(KINDS), format_func=KINDS.__getitem__, key="audit-kind", width=250)
-        person = st.selectbox("Who", list(ids), key="audit-person", width=250)
-        since = st.date_input("From", None, key="audit-since", width=150)
-        until = st.date_input("To", None, key="audit-until", width=150)
+        kind = st.selectbox("Show", list(KINDS), format_func=KINDS.__getitem__, key="audit-kind", width=240)
+        person = st.selectbox("Who", list(ids), key="audit-person", width=240)
         thing = st.selectbox(
             "On", ["", *OBJECTS], format_func=lambda entry: OBJECTS.get(entry, "Anything").capitalize(),
             key="audit-object", width=170,
@@ -43,6 +42,8 @@ def choose(people: list[Person]) -> AuditFilter:
             "Number", key="audit-number", max_chars=100, width=150,
             help="An answer's number stands in the address while you review it, an upload's in that of its results.",
         )  # fmt: skip
+        since = st.date_input("From", None, key="audit-since", width=150)
+        until = st.date_input("To", None, key="audit-until", width=150)
     return AuditFilter(
         action=kind,
         person=ids[person],
@@ -66,7 +67,7 @@ def show_events(events: list[AuditEntry], people: dict[int, str]) -> None:
             "Who": [who(event.actor_id, people) for event in events],
             "What": [ACTIONS.get(event.action, event.action) for event in events],
             "On": [_object(event, people) for event in events],
-            "Details": ["; ".join(f"{name}: {_plain(value)}" for name, value in e.detail.items()) for e in events],
+            "Details": [_details(event.detail) for event in events],
         }
     )
     st.dataframe(
@@ -79,6 +80,11 @@ def _object(event: AuditEntry, people: dict[int, str]) -> str:
     if event.object_type == "user" and event.object_id.isdigit():
         return f"account {event.object_id} ({people.get(int(event.object_id), 'gone')})"
     return f"{OBJECTS.get(event.object_type, event.object_type)} {event.object_id}"
+
+
+def _details(detail: dict[str, Any]) -> str:
+    # What only tells looks apart says nothing to a reader.
+    return "; ".join(f"{name}: {_plain(value)}" for name, value in detail.items() if name != "look")
 
 
 def _plain(value: object) -> str:

@@ -124,7 +124,7 @@ def show_class_words(actor: Actor, tasks: Sequence[TaskSummary]) -> None:
         lambda upload: f"{upload.file_name}, {upload.created_at:%d %b %Y, %H:%M}",
     )  # fmt: skip
     upload = labels[st.selectbox("Class", list(labels), key="words-upload") or next(iter(labels))]
-    criteria = services().tasks.rubric(actor, upload.task_version_id)
+    criteria = services().model_use.criteria(actor, upload.id)
     criterion = _choose_criterion(criteria, "words-criterion")
     show_words(actor, upload, criterion)
 

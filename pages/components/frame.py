@@ -12,6 +12,9 @@ from pages.components.words import plain
 from scoring.errors import EvenhandError, NotSignedIn
 from scoring.services.actors import Actor
 
+# The notice of urgent signs has a frame that no other box has, in a red that shows on light and on dark.
+URGENT_STYLE = "<style>.st-key-urgent { border: 3px solid #d9480f; }</style>"
+
 
 def heading(title: str, lead: str = "") -> None:
     """The screen's one title, with a sentence that says what it is for; both may hold typed text."""
@@ -41,11 +44,12 @@ def alert_banner(actor: Actor) -> None:
         waiting = services().alerts.waiting(actor)
     if not waiting:
         return
-    many = "1 answer may tell" if waiting == 1 else f"{waiting:,} answers may tell"
+    said = "1 answer may tell of harm.** A person should read it now."
+    if waiting > 1:
+        said = f"{waiting:,} answers may tell of harm.** A person should read each of them now."
+    st.html(URGENT_STYLE)
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="urgent"):
-        st.markdown(
-            f":red[:material/emergency_home:] **{many} of harm.** A person should read it now.", width="content"
-        )
+        st.markdown(f":red[:material/emergency_home:] **{said}", width="content")
         st.page_link("educator/alerts.py", label="Go to Urgent signs", icon=":material/arrow_forward:")
 
 

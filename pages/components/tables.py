@@ -10,9 +10,8 @@ import streamlit as st
 from pages.components.session import services
 from pages.components.words import counted
 from scoring.services.actors import Actor
+from scoring.services.check_words import check_words
 from scoring.services.scores import ScoreTable
-
-FLAG_WORDS = {"blank": "blank", "truncated": "cut short", "read_in_part": "long: the model read only its beginning"}
 
 
 @st.cache_data(max_entries=2, ttl=900, show_spinner=False)
@@ -59,7 +58,7 @@ def display_frame(table: ScoreTable) -> tuple[pd.DataFrame, dict[str, Any]]:
                 ),
             ),
         ]  # fmt: skip
-    flags = [", ".join(FLAG_WORDS.get(flag, flag) for flag in flags.split()) for flags in frame["flags"]]
+    flags = [check_words(flags.split()) for flags in frame["flags"]]
     columns += [
         (frame["text"], st.column_config.TextColumn("Answer", width="large")),
         (pd.Series(flags, index=frame.index), st.column_config.TextColumn("Signs")),

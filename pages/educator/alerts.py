@@ -26,39 +26,51 @@ def show(actor: Actor, alert: Alert) -> None:
                 st.badge(kind.replace("_", "-"), icon=":material/emergency_home:", color="red")
         st.markdown(" ".join(REASONS[kind] for kind in REASONS if kind in alert.kinds))
         st.caption(f"“{plain(alert.task)}” · came in {ago(alert.raised_at)} · told: {plain(', '.join(alert.told))}")
-        show_text(actor, alert)
-        if alert.handled_at is None:
-            handle(actor, alert)
-        else:
+        if alert.handled_at is not None:
             st.markdown(f"{plain(alert.handled_by)}, {ago(alert.handled_at)}: “{plain(alert.note)}”")
-            if st.button("Take it up again", key=f"reopen-{alert.response_id}", icon=":material/undo:"):
-                with told_plainly():
-                    services().alerts.reopen(actor, alert.response_id)
-                    remember_notice("It waits again for somebody to deal with it.")
-                    st.rerun()
+        looks = st.session_state.setdefault(Key.LOOKS, {})
+        if alert.response_id in looks:
+            show_text(actor, alert, looks[alert.response_id])
+        with st.container(horizontal=True, vertical_alignment="center"):
+            offer_text(alert, looks)
+            if alert.handled_at is None:
+                handle(actor, alert)
+            else:
+                reopen(actor, alert)
 
 
-def show_text(actor: Actor, alert: Alert) -> None:
-    """The answer once it is asked for; each opening is one event in the audit log."""
-    looks = st.session_state.setdefault(Key.LOOKS, {})
+def show_text(actor: Actor, alert: Alert, look: str) -> None:
+    """The answer as typed, with its signs marked; each opening is one event in the audit log."""
+    with told_plainly():
+        answer = services().alerts.read(actor, alert.response_id, look)
+        with st.container(border=True):
+            st.html(marked(answer.text, answer.signs))
+
+
+def offer_text(alert: Alert, looks: dict[int, str]) -> None:
+    """Open the answer or close it, and the way to its scores for those whose section it is."""
     if alert.response_id not in looks:
         if st.button("Read the answer", key=f"read-{alert.response_id}", icon=":material/visibility:", type="primary"):
             looks[alert.response_id] = uuid.uuid4().hex
             st.rerun()
         return
-    with told_plainly():
-        answer = services().alerts.read(actor, alert.response_id, looks[alert.response_id])
-        with st.container(border=True):
-            st.html(marked(answer.text, answer.signs))
-    with st.container(horizontal=True):
-        if st.button("Close the answer", key=f"close-{alert.response_id}", icon=":material/visibility_off:"):
-            del looks[alert.response_id]
+    if st.button("Close the answer", key=f"close-{alert.response_id}", icon=":material/visibility_off:"):
+        del looks[alert.response_id]
+        st.rerun()
+    if alert.mine:
+        st.page_link(
+            "educator/review.py", label="Show it under Review", icon=":material/rate_review:",
+            query_params={Key.UPLOAD.value: alert.upload_id, Key.RESPONSE.value: str(alert.response_id)},
+        )  # fmt: skip
+
+
+def reopen(actor: Actor, alert: Alert) -> None:
+    """Back among those that wait."""
+    if st.button("Take it up again", key=f"reopen-{alert.response_id}", icon=":material/undo:"):
+        with told_plainly():
+            services().alerts.reopen(actor, alert.response_id)
+            remember_notice("It waits again for somebody to deal with it.")
             st.rerun()
-        if alert.mine:
-            st.page_link(
-                "educator/review.py", label="Show it under Review", icon=":material/rate_review:",
-                query_params={Key.UPLOAD.value: alert.upload_id, Key.RESPONSE.value: str(alert.response_id)},
-            )  # fmt: skip
 
 
 def handle(actor: Actor, alert: Alert) -> None:
@@ -87,9 +99,7 @@ def main(actor: Actor) -> None:
         "when it worries about a student. A sign never changes a score. Who opens an answer is kept in the audit log.",
         icon=":material/info:",
     )
-    which = st.segmented_control(
-        "Show", [WAITING, DEALT_WITH], default=WAITING, required=True, key="alerts-which", label_visibility="collapsed"
-    )
+    which = st.radio("Show", [WAITING, DEALT_WITH], horizontal=True, key="alerts-which", label_visibility="collapsed")
     page_key = f"alerts-page-{which}"
     page = st.session_state.get(page_key, 1)
     alerts, total = services().alerts.all(

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -21,6 +22,7 @@ from rapidfuzz.distance import OSA
 
 from scoring.checks.language import ENGLISH, lexicon
 from scoring.checks.words import fold
+from scoring.domain import Task
 
 MISSES_HAPPEN = (
     "This is a search for words. It misses signs, and some of what it finds is harmless. A person must read each "
@@ -54,6 +56,8 @@ class UrgentSign:
 
 
 _SIGNS = Path(__file__).with_name("signs.toml")
+_ENOUGH = 2.0  # weight of cues from which a sentence is listed
+_WINDOW, _STEP = 25, 12  # words of a sentence that are weighed together, and how far the next ones begin
 # Words that the patterns turn on, and that learners misspell or disguise.
 _TELLING = """
     abuse abused afraid alive alone beat beating bomb bruises bullied bullies bully bullying cutting dead dinner
@@ -69,8 +73,12 @@ _END = re.compile(r"[.!?;:\n]+(?=\s|$)")
 _SHORT_LINKS = re.compile(r"[^a-z.]+")
 
 
-def urgent_signs(text: str) -> list[UrgentSign]:
+def urgent_signs(text: str, usual: Collection[str] = frozenset()) -> list[UrgentSign]:
     """The signs in one answer, one per kind, in the order of `UrgentKind`; usually none.
+
+    Args:
+        text: the answer.
+        usual: words of the task (see `usual_words`), which say nothing when a learner uses them too.
 
     >>> urgent_signs("The acid kills the bacteria.")
     []
@@ -79,11 +87,36 @@ def urgent_signs(text: str) -> list[UrgentSign]:
     """
     said = plain_text(text)
     found = []
-    for kind, pattern in _compiled().items():
+    for kind, pattern in _signs().patterns.items():
         match = pattern.search(said)
         if match:
             found.append(UrgentSign(kind, match.group().strip(" .")))
-    return found
+    return found or _cued(said, usual)
+
+
+def usual_words(task: Task) -> frozenset[str]:
+    """The words of a task's texts, as `urgent_signs` takes them."""
+    levels = (level.descriptor for criterion in task.criteria for level in criterion.levels)
+    texts = (task.title, task.prompt, task.stimulus, task.rubric_text, *task.reference_answers, *levels)
+    return frozenset(plain_text(" ".join(texts)).split()) - _signs().oneself
+
+
+def _cued(said: str, usual: Collection[str]) -> list[UrgentSign]:
+    """The sign of the sentence about oneself whose cues weigh most, if they weigh enough."""
+    heaviest, best = _ENOUGH, list[UrgentSign]()
+    for sentence in said.split(" . "):
+        words = sentence.split()
+        for start in range(0, max(1, len(words) - _WINDOW + _STEP), _STEP):
+            part = [word for word in dict.fromkeys(words[start : start + _WINDOW]) if word not in usual]
+            if _signs().oneself.isdisjoint(part):
+                continue
+            cues = {word: weights for word in part if (weights := _cue(word))}
+            weight = sum(max(weights.values()) for weights in cues.values())
+            if len(cues) > 1 and (weight > heaviest or (weight == heaviest and not best)):
+                totals = {kind: sum(weights.get(kind, 0.0) for weights in cues.values()) for kind in UrgentKind}
+                kind = max(totals, key=lambda kind: totals[kind])
+                heaviest, best = weight, [UrgentSign(kind, ", ".join(cues))]
+    return best
 
 
 def plain_text(text: str) -> str:
@@ -130,14 +163,43 @@ def _telling() -> tuple[str, ...]:
     return tuple(_TELLING.split())
 
 
+@lru_cache(maxsize=50_000)
+def _cue(word: str) -> dict[UrgentKind, float]:
+    """What a word weighs for each kind it is a cue for."""
+    weights = dict(_signs().cues.get(word, {}))
+    for beginning, kind, weight in _signs().beginnings:
+        if word.startswith(beginning):
+            weights[kind] = max(weight, weights.get(kind, 0.0))
+    return weights
+
+
+@dataclass(frozen=True)
+class _Signs:
+    """What signs.toml says: a pattern per kind, the words for oneself, and cues with their weights."""
+
+    patterns: dict[UrgentKind, re.Pattern[str]]
+    oneself: frozenset[str]
+    cues: dict[str, dict[UrgentKind, float]]
+    beginnings: list[tuple[str, UrgentKind, float]]
+
+
 @lru_cache(maxsize=1)
-def _compiled() -> dict[UrgentKind, re.Pattern[str]]:
-    """One pattern per kind, from signs.toml."""
+def _signs() -> _Signs:
     read = tomllib.loads(_SIGNS.read_text(encoding="utf-8"))
     names: dict[str, str] = {}
     for name, meaning in read["words"].items():
         names[name] = _any([meaning] if isinstance(meaning, str) else meaning, names)
-    return {kind: re.compile(_any(read["signs"][kind], names)) for kind in UrgentKind}
+    cues: dict[str, dict[UrgentKind, float]] = defaultdict(dict)
+    beginnings = []
+    for kind in UrgentKind:
+        for weight, listed in read["cues"][kind].items():
+            for word in listed:
+                if word.endswith("*"):
+                    beginnings.append((word[:-1], kind, float(weight)))
+                else:
+                    cues[word][kind] = max(float(weight), cues[word].get(kind, 0.0))
+    patterns = {kind: re.compile(_any(read["signs"][kind], names)) for kind in UrgentKind}
+    return _Signs(patterns, frozenset(read["cues"]["self"]), dict(cues), beginnings)
 
 
 def _any(patterns: Sequence[str], names: Mapping[str, str]) -> str:

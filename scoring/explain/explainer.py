@@ -16,7 +16,7 @@ from scoring.explain.explanation import (
     LevelPair,
 )
 from scoring.explain.faithfulness import FEWEST_WORDS, assess, verdict
-from scoring.explain.game import TOKEN_BUDGET, Floats, Output, WordGame, neighbouring
+from scoring.explain.game import Floats, Output, WordGame, neighbouring
 from scoring.explain.gradients import gradient_times_state, token_words
 from scoring.explain.words import word_spans
 from scoring.inference.engine import Engine
@@ -118,8 +118,7 @@ def attribute(
     spans = look.spans[: look.words_read]
     if look.truncated and spans:
         text = text[: spans[-1][1]]
-    budget = TOKEN_BUDGET if engine.device.type == "cpu" else None
-    game = WordGame(engine, look.task_id, text, spans, outputs, budget)
+    game = WordGame(engine, look.task_id, text, spans, outputs)
     base, value = game(np.array([np.zeros(len(spans), dtype=bool), np.ones(len(spans), dtype=bool)]))
     values = owen_values(game, settings.evaluations) if spans else np.zeros((0, len(outputs)))
     tested = assess(game, values, settings) if len(spans) >= FEWEST_WORDS else [None] * len(outputs)

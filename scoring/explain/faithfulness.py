@@ -82,7 +82,7 @@ def verdict(output: Output, value: float, tested: Faithfulness | None) -> tuple[
     subject = "this score" if of_score else f"the choice between {output.lower} and {_upper(output)}"
     floor = FLOOR_POINTS * (output.levels[-1] - output.levels[0]) if of_score else FLOOR_LOG_ODDS
     if max(tested.comprehensiveness, tested.random_comprehensiveness) < floor:
-        return False, f"No words are highlighted: no few words change {subject} noticeably."
+        return False, f"No words are highlighted: taking a few words out hardly changes {subject}."
     if tested.comprehensiveness < floor or tested.random_share > BEST_SHARE:
         return False, (
             f"No words are highlighted: taking out the words that seemed to matter changed {subject} "

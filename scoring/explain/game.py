@@ -12,9 +12,6 @@ from numpy.typing import NDArray
 from scoring.explain.words import Span, keep_words
 from scoring.inference.engine import Reading
 
-TOKEN_BUDGET = 1024
-"""Tokens in one batch on the CPU: shortened copies differ in length, and small batches pad less."""
-
 Floats = NDArray[np.float64]
 Masks = NDArray[np.bool_]
 
@@ -26,7 +23,7 @@ class Scorer(Protocol):
     def tasks(self) -> Mapping[str, Mapping[str, tuple[int, ...]]]:
         """Task id -> criterion id -> score points, ascending."""
 
-    def read(self, task_id: str, texts: Sequence[str], *, token_budget: int | None = None) -> Reading:
+    def read(self, task_id: str, texts: Sequence[str]) -> Reading:
         """Log-probabilities over levels of N texts."""
 
 
@@ -66,11 +63,10 @@ class WordGame:
     """Masks over the words of one answer -> outputs. Each mask is scored once."""
 
     def __init__(
-        self, scorer: Scorer, task_id: str, text: str, spans: Sequence[Span], outputs: Sequence[Output],
-        token_budget: int | None = None,
-    ) -> None:  # fmt: skip
+        self, scorer: Scorer, task_id: str, text: str, spans: Sequence[Span], outputs: Sequence[Output]
+    ) -> None:
         self.text, self.spans, self.outputs = text, tuple(spans), tuple(outputs)
-        self._scorer, self._task_id, self._token_budget = scorer, task_id, token_budget
+        self._scorer, self._task_id = scorer, task_id
         self._known: dict[bytes, Floats] = {}
 
     def __call__(self, masks: Masks) -> Floats:
@@ -79,7 +75,7 @@ class WordGame:
         new = {mask.tobytes(): mask for mask in masks if mask.tobytes() not in self._known}
         if new:
             texts = [keep_words(self.text, self.spans, mask.tolist()) for mask in new.values()]
-            reading = self._scorer.read(self._task_id, texts, token_budget=self._token_budget)
+            reading = self._scorer.read(self._task_id, texts)
             columns = [output.of(reading.log_probabilities[output.criterion_id]) for output in self.outputs]
             self._known.update(zip(new, np.stack(columns, axis=1), strict=True))
         return np.stack([self._known[mask.tobytes()] for mask in masks])

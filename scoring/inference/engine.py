@@ -22,6 +22,8 @@ from scoring.student.tokens import Tokenizer
 
 TOKEN_BUDGET = {"cpu": 4096, "cuda": 65536}
 """Tokens in one batch, padding included."""
+READING_BUDGET = {"cpu": 1024, "cuda": 65536}
+"""The same for texts of very different lengths, as the shortened copies of one answer are: less padding."""
 
 Progress = Callable[[int, int], None]
 """Called with (responses done, responses in all) after each batch."""
@@ -143,7 +145,7 @@ class Engine:
                 on_progress(done, len(texts))
         return [score for score in scores if score is not None]
 
-    def read(self, task_id: str, texts: Sequence[str], *, token_budget: int | None = None) -> Reading:
+    def read(self, task_id: str, texts: Sequence[str]) -> Reading:
         """Everything the student computes from texts, for explanations; every text is computed as it is given.
 
         Raises:
@@ -157,7 +159,7 @@ class Engine:
         vectors = np.zeros((len(texts), config.width))
         for batch, output in run_batches(
             self.student, tokens, [self.task_index(task_id)] * len(texts), pad_id=self.tokenizer.pad_id,
-            token_budget=token_budget or TOKEN_BUDGET[self.device.type], device=self.device,
+            token_budget=READING_BUDGET[self.device.type], device=self.device,
         ):  # fmt: skip
             for criterion_id, table in log_probabilities.items():
                 logits = output.logits[task_id, criterion_id].double() / self.temperature(task_id, criterion_id)

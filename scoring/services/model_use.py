@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from db.engine import Database
 from db.explanation_queries import disagreeing, explained, gates_of_task, insert_new, scored_ids
-from db.tables import ExpertProfile, Response, TaskRow, Upload, utc_now
+from db.tables import ExpertProfile, Response, TaskRow, TaskVersion, Upload, utc_now
 from db.tables import Explanation as ExplanationRow
 from scoring.domain import Criterion, Role
 from scoring.errors import Conflict
@@ -142,6 +142,12 @@ class ModelUse:
             for at, weights in gates_of_task(session, task_id, version.id, since, criterion_id, level):
                 days[at.date()].append(weights)
         return [DayUse(day, len(rows), _mean(rows)) for day, rows in sorted(days.items())]
+
+    def criteria(self, actor: Actor, upload_id: str) -> tuple[Criterion, ...]:
+        """What an upload was scored on."""
+        with self._database.read() as session:
+            upload = require_upload(session, require(session, actor, Role.ADMINISTRATOR), upload_id)
+            return task_of(session.get_one(TaskVersion, upload.task_version_id)).criteria
 
     def words(self, actor: Actor, upload_id: str, criterion_id: str) -> WordReport:
         """The words that raise and lower one criterion's score over an upload, from the explanations that are there."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from db.engine import Database
 from db.review_queries import QueueOrder
 from scoring.domain import HIDDEN
+from scoring.errors import InvalidInput
 from scoring.services.actors import Actor, require
 from scoring.services.decisions import Decisions
 from scoring.services.erasing import Erasing
@@ -44,7 +45,10 @@ class Review(Queue, Decisions, Groups, Marks, Evidence, Erasing):
             return response_view(session, user, visible_response(session, user, response_id))
 
     def responses(self, actor: Actor, response_ids: Sequence[int]) -> list[ResponseView]:
-        """Several responses of one upload, in the order given."""
+        """Several responses of one upload, in the order given. Raises `InvalidInput` where they are of several."""
         with self._database.read() as session:
             user = require(session, actor)
-            return response_views(session, user, [visible_response(session, user, i) for i in response_ids])
+            responses = [visible_response(session, user, i) for i in response_ids]
+            if len({response.upload_id for response in responses}) > 1:
+                raise InvalidInput("These answers belong to several uploads; look at one upload at a time.")
+            return response_views(session, user, responses) if responses else []

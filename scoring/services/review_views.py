@@ -25,6 +25,7 @@ from db.tables import (
 )
 from scoring.domain import Criterion, CriterionScore, FinalScore, HumanScore, HumanScoreKind, Task, final_score
 from scoring.errors import Conflict, NotFound
+from scoring.services.check_words import check_words
 from scoring.services.feedback import newest_comments, templates_for
 from scoring.services.rules import OVERRIDE_REASONS, rule
 from scoring.services.tasks import task_of
@@ -149,11 +150,9 @@ def response_views(session: Session, user: User, responses: Sequence[Response]) 
     machine, human, unseen = machine_scores(session, ids), human_scores(session, ids), hidden_ids(session, ids)
     raters = user_names(session, (score.rater_id for scores in human.values() for score in scores))
     names = dict(
-        session.execute(select(Learner.id, Learner.name).where(Learner.id.in_([r.learner_id for r in responses])))
-        .tuples()
-        .all()
+        session.execute(select(Learner.id, Learner.name).where(Learner.id.in_([r.learner_id for r in responses]))).all()
     )
-    labels = learner_labels(session, responses)
+    labels = _learner_labels(session, responses)
     flags = {flag.response_id: flag for flag in _marks(session, ReviewFlag, ids)}
     checks = sorted(_marks(session, ResponseFlag, ids), key=lambda check: check.kind)
     claims, sizes = _claims(session, user, ids), _group_sizes(session, responses)
@@ -194,7 +193,7 @@ def response_views(session: Session, user: User, responses: Sequence[Response]) 
                 comments=comments.get(response.id, {}),
                 group_id=response.alike_group,
                 group_size=sizes.get(response.alike_group or "", 1),
-                checks=tuple(CheckView(c.kind, CHECK_WORDS.get(c.kind, c.kind), c.detail) for c in own),
+                checks=tuple(CheckView(c.kind, check_words([c.kind]), c.detail) for c in own),
                 reasons=tuple(house["reasons"]),
                 free_text=house["free_text"],
                 templates=templates,
@@ -207,13 +206,8 @@ def _marks(session: Session, table: type[Mark], ids: Sequence[int]) -> Sequence[
     return session.scalars(select(table).where(table.response_id.in_(ids))).all()
 
 
-def learner_label(session: Session, response: Response) -> str:
-    """The identifier that the section's files use, else the row."""
-    return learner_labels(session, [response])[response.id]
-
-
-def learner_labels(session: Session, responses: Sequence[Response]) -> dict[int, str]:
-    """The same by response."""
+def _learner_labels(session: Session, responses: Sequence[Response]) -> dict[int, str]:
+    """The identifiers that the section's files use, else the rows, by response."""
     found = dict(
         session.execute(
             select(Response.id, SectionMember.identifier)
@@ -223,9 +217,7 @@ def learner_labels(session: Session, responses: Sequence[Response]) -> dict[int,
                 (SectionMember.section_id == Upload.section_id) & (SectionMember.learner_id == Response.learner_id),
             )
             .where(Response.id.in_([response.id for response in responses]))
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     return {response.id: found.get(response.id) or f"Row {response.row_number}" for response in responses}
 
@@ -241,9 +233,7 @@ def _claims(session: Session, user: User, ids: Sequence[int]) -> dict[int, str]:
             select(Claim.response_id, User.name)
             .join(User, Claim.user_id == User.id)
             .where(Claim.response_id.in_(ids), Claim.user_id != user.id, Claim.until > utc_now(), User.active.is_(True))
-        )
-        .tuples()
-        .all()
+        ).all()
     )
 
 
@@ -274,11 +264,3 @@ def _history(scores: list[HumanScore], raters: Mapping[int, str]) -> tuple[Histo
         )
         for score in scores
     )  # fmt: skip
-
-
-CHECK_WORDS = {
-    "blank": "blank",
-    "truncated": "cut short in the file",
-    "read_in_part": "long: the model read only its beginning",
-}
-"""Response checks in plain words."""

@@ -15,6 +15,7 @@ from scoring.domain import HIDDEN, CriterionScore, HumanScore, Task, final_score
 from scoring.intake.exporting import write_csv
 from scoring.services.actors import Actor, require
 from scoring.services.audit import record
+from scoring.services.check_words import check_words
 from scoring.services.feedback import WHOLE_ANSWER, newest_comments, own_templates
 from scoring.services.tasks import task_of
 from scoring.services.uploads import require_upload
@@ -161,7 +162,7 @@ def _export_row(task: Task, told: Told) -> Callable[[dict[str, Any]], list[str]]
                 None if probability is None else f"{probability:.2f}",
                 told.on(row, criterion.id),
             ]
-        values += [row["total"], task.highest, "yes" if row["reviewed"] else "no", row["flags"]]
+        values += [row["total"], task.highest, "yes" if row["reviewed"] else "no", check_words(row["flags"].split())]
         values.append(told.on(row, WHOLE_ANSWER))
         return ["" if value is None else str(value) for value in values]
 

@@ -68,13 +68,13 @@ def train_version(
     checkpoints = Checkpoints(
         out.with_name(f".{out.name}.unfinished"), _identity(config, data_hash, tasks, files, targets)
     )
+    log: list[str] = []
+    trained = train(
+        tasks, splits, files, config, targets=targets, checkpoints=checkpoints, device=device, progress=progress,
+        on_epoch=lambda record: log.append(json.dumps(record) + "\n"),
+    )  # fmt: skip
     staging = checkpoint.staging_folder(out)
     try:
-        log: list[str] = []
-        trained = train(
-            tasks, splits, files, config, targets=targets, checkpoints=checkpoints, device=device, progress=progress,
-            on_epoch=lambda record: log.append(json.dumps(record) + "\n"),
-        )  # fmt: skip
         version = staging / "version"
         found = dev_look(trained, splits.dev, config, device=device)
         checkpoint.save(

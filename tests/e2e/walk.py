@@ -114,11 +114,10 @@ def desk(page: Page) -> Locator:
     return found
 
 
-def shows(page: Page, response_id: int) -> None:
+def shows(page: Page, response_id: int, within_ms: int = SLOW_MS) -> None:
     """Wait until the desk shows this answer and has nothing left to save."""
-    expect(page.locator(f"[data-part=desk][data-response='{response_id}'][data-busy=no]")).to_be_visible(
-        timeout=SLOW_MS
-    )
+    shown = page.locator(f"[data-part=desk][data-response='{response_id}'][data-busy=no]")
+    expect(shown).to_be_visible(timeout=within_ms)
 
 
 def is_told(page: Page, text: str) -> None:

@@ -229,8 +229,7 @@ def test_dealing_with_it_asks_for_a_note_and_can_be_taken_up_again(
     at = press(at, "Save")
     assert "No answer waits" in said(at)
     assert services.alerts.waiting(educator) == 0
-    at.segmented_control(key="alerts-which").set_value("Dealt with")
-    at = run(at)
+    at = run(at.radio(key="alerts-which").set_value("Dealt with"))
     assert plain("Spoke with *Ben*.") in said(at)
     at = press(at, "Take it up again")
     assert services.alerts.waiting(educator) == 1

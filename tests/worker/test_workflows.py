@@ -31,8 +31,11 @@ class FakeEngine:
     def score(self, _task: str, texts: Sequence[str]) -> list[ResponseScore]:
         self.asked += texts
         self.meanwhile()
-        criteria = (CriterionScore("heat", 1, 1.1, (0.1, 0.7, 0.2)), CriterionScore("claim", 0, 0.2, (0.8, 0.2)))
-        return [ResponseScore(criteria, ((1.0,),), truncated="5." in text) for text in texts]
+        criteria = (
+            CriterionScore("heat", 1, 1.1, (0.1, 0.7, 0.2), (1, 2)),
+            CriterionScore("claim", 0, 0.2, (0.8, 0.2)),
+        )
+        return [ResponseScore(criteria, ((0.25, 0.75),), truncated="5." in text) for text in texts]
 
 
 class FakeStudents:

@@ -204,11 +204,11 @@ def _fill_order() -> None:
     bind = op.get_bind()
     rows = sa.table('machine_scores', *map(sa.column, ('id', 'response_id', 'criterion_id', 'level')), sa.column('probabilities', sa.JSON))
     responses = sa.table('responses', *map(sa.column, ('id', 'upload_id', 'uncertainty', 'machine_total')))
-    criteria = dict(bind.execute(sa.text(
+    criteria: dict[str, int] = dict(bind.execute(sa.text(
         'SELECT u.id, count(*) FROM uploads u JOIN criteria c ON c.task_version_id = u.task_version_id GROUP BY u.id'
     )).all())
     for upload_id, wanted in criteria.items():
-        newest = defaultdict(dict)
+        newest: dict[int, dict[int, Any]] = defaultdict(dict)
         for row in bind.execute(
             sa.select(rows).join(responses, responses.c.id == rows.c.response_id)
             .where(responses.c.upload_id == upload_id).order_by(rows.c.id)

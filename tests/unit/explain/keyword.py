@@ -19,7 +19,7 @@ class KeywordScorer:
         self.tasks = {"ice": {"score": (0, 1, 2)}}
         self.seen: list[str] = []
 
-    def read(self, task_id: str, texts: Sequence[str], *, token_budget: int | None = None) -> Reading:
+    def read(self, task_id: str, texts: Sequence[str]) -> Reading:
         self.seen += texts
         step = np.array([-1.0 + sum(v for word, v in POINTS.items() if word in text.casefold()) for text in texts])
         logits = np.stack([np.zeros(len(texts)), step, 2 * step], axis=1)

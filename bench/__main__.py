@@ -16,6 +16,7 @@ from pathlib import Path
 MEASUREMENTS = {
     "engine": "scoring: precision, batching, duplicates",
     "classfile": "a class file of 50,000 rows: reading, checking, saving, the table",
+    "review": "a step of the review with 50,000 answers, against 500",
     "explain": "explanations: are the highlights true of the model, by method",
     "explain_speed": "explanations: how long a teacher waits",
 }

@@ -72,7 +72,9 @@ def show_events(events: list[AuditEntry], people: dict[int, str]) -> None:
     )
     st.dataframe(
         frame, hide_index=True, height="content", alt="Events of the audit log, newest first",
-        column_config={"No.": st.column_config.NumberColumn(width=60)},
+        column_config={
+            "No.": st.column_config.NumberColumn(width=60), "Details": st.column_config.TextColumn(width="medium"),
+        },
     )  # fmt: skip
 
 

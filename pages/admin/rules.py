@@ -55,14 +55,14 @@ def show_blind(actor: Actor, state: RuleState) -> None:
             "has scored the answer. People who see the model's score first tend to agree with it, so only these "
             "answers show how well the model does at your school."
         )
-        percent = st.slider(
-            "Share of each upload",
+        percent = st.number_input(
+            "Share of each upload, in percent",
             0,
             100,
             round(100 * state.value["share"]),
-            format="%d%%",
+            5,
             key="blind-share",
-            width=560,
+            width=280,
         )
         st.caption(effect_of(percent))
         if st.button("Save the share", key="save-blind", icon=":material/save:"):

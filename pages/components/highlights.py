@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 DEPTHS = 4
-FAINTEST = 0.08  # share of the deepest value below which a word is left unmarked
+NAMED = 3  # words of each direction in the summary for readers
 _STRENGTH = ("a little", "somewhat", "much", "very much")
 # Blue and orange are told apart with every common kind of colour blindness; the underline says it once more,
 # on paper and to whoever sees no colours.
@@ -43,13 +43,13 @@ class Meaning:
 
 
 def depth(value: float, scale: float) -> int:
-    """How deeply a word is coloured, 0 (not at all) to `DEPTHS`.
+    """How deeply a word is coloured: 0, not at all, below a fifth of the scale, to `DEPTHS` from four fifths on.
 
-    >>> [depth(v, 1.0) for v in (0.05, -0.1, 0.26, 0.6, -2.0)]
+    >>> [depth(v, 1.0) for v in (0.1, -0.2, 0.5, 0.7, -2.0)]
     [0, 1, 2, 3, 4]
     """
     share = min(1.0, abs(value) / scale) if scale > 0 else 0.0
-    return 0 if share < FAINTEST else min(DEPTHS, 1 + int(share * DEPTHS))
+    return min(DEPTHS, int(share * (DEPTHS + 1)))
 
 
 def highlighted(
@@ -66,6 +66,8 @@ def highlighted(
         words_read: words from here on were not read by the student.
     """
     marks: dict[Span, tuple[str, str, str]] = {}
+    read = [(span, value) for span, value in zip(spans, values, strict=True)][:words_read]
+    summary = _summary(text, [(span, value) for span, value in read if depth(value, scale)], meaning)
     for index, (span, value) in enumerate(zip(spans, values, strict=True)):
         if index >= words_read:
             marks[span] = ("unread", "The model did not read this far.", "")
@@ -74,9 +76,9 @@ def highlighted(
             marks[span] = (
                 f"{'up' if value > 0 else 'down'} d{step}",
                 f"{does} by {abs(value):.2f} {meaning.unit}",
-                f"({does} {_STRENGTH[step - 1]})",
+                f"{does} {_STRENGTH[step - 1]}",
             )
-    return _page(_marked(text, marks))
+    return _page(_marked(text, marks) + f'<span class="said">{escape(summary)}</span>')
 
 
 def with_differences(text: str, spans: Sequence[Span]) -> str:
@@ -99,13 +101,25 @@ def legend(meaning: Meaning) -> str:
     return _page("<br>".join(parts), "legend")
 
 
+def _summary(text: str, marked: Sequence[tuple[Span, float]], meaning: Meaning) -> str:
+    """The strongest words of each direction, for whoever can't see the marks."""
+    order = sorted(marked, key=lambda pair: -abs(pair[1]))
+    parts = []
+    for does, raised in ((meaning.up, True), (meaning.down, False)):
+        words = [text[slice(*span)] for span, value in order if (value > 0) is raised][:NAMED]
+        if words:
+            parts.append(f"What {does} most: {', '.join(words)}.")
+    return " ".join(parts) or "No word stands out."
+
+
 def _marked(text: str, marks: Mapping[Span, tuple[str, str, str]]) -> str:
     parts, end = [], 0
     for span in sorted(marks):
         kind, title, said = marks[span]
+        # A description, not text between the words: the answer itself is read out, copied and printed as it is.
+        spoken = f' aria-description="{escape(said)}"' if said else ""
         tip = f' title="{escape(title)}"' if title else ""
-        spoken = f'<span class="said"> {escape(said)} </span>' if said else ""
-        parts += [escape(text[end : span[0]]), f'<mark class="{kind}"{tip}>{escape(text[slice(*span)])}</mark>', spoken]
+        parts += [escape(text[end : span[0]]), f'<mark class="{kind}"{tip}{spoken}>{escape(text[slice(*span)])}</mark>']
         end = span[1]
     return "".join([*parts, escape(text[end:])])
 

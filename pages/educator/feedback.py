@@ -36,8 +36,8 @@ def show(actor: Actor, task: TaskSummary, part: CriterionTemplates) -> None:
                 level = template.level
                 name = f"{level.value} · {plain(level.label)}" if level.label else f"Level {level.value}"
                 texts[level.value] = st.text_area(
-                    name, template.text, height=80, max_chars=LONGEST_COMMENT, key=f"template-{version}-{level.value}",
-                    placeholder="Nothing stands ready for this level",
+                    name, template.text, height="content", max_chars=LONGEST_COMMENT,
+                    key=f"template-{version}-{level.value}", placeholder="Nothing stands ready for this level",
                     help=None if template.draft else plain(level.descriptor) or None,
                 )  # fmt: skip
             if st.form_submit_button("Save" if part.own else "Make these mine", icon=":material/save:"):

@@ -74,8 +74,8 @@ def append(
                     batch=batch,
                 )
             )
-            # One by one, because undo and redo go by the order of the ids.
-            session.flush()
+    # Ids come in the order of adding, by which undo and redo know what was looked at.
+    session.flush()
     refresh(session, ids)
     return kinds
 
@@ -98,7 +98,7 @@ def retract(session: Session, user: User, newest: HumanScoreRow, nonce: str, rev
                 retracts_id=row.id,
             )
         )
-        session.flush()
+    session.flush()
     refresh(session, {row.response_id for row in rows})
     first = rows[0].response_id
     record(session, user.id, "response.undo", "response", first, rows=[row.id for row in rows])
@@ -134,7 +134,7 @@ def put_back(session: Session, user: User, retractions: Sequence[HumanScoreRow],
                 retracts_id=row.id,
             )
         )
-        session.flush()
+    session.flush()
     refresh(session, current)
     first = retractions[0].response_id
     record(session, user.id, "response.redo", "response", first, rows=[row.retracts_id for row in retractions])

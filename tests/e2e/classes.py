@@ -11,11 +11,12 @@ from sqlalchemy import func, insert, select
 
 from db.queries import criterion_ids
 from db.tables import Learner, MachineScore, Response, SectionMember, StudentVersion, Upload, utc_now
-from scoring.domain import Task, UploadStatus
+from scoring.domain import Criterion, CriterionScore, Task, UploadStatus, round_half_up
 from scoring.itembank import read_item_bank
 from scoring.services.actors import Actor
 from scoring.services.house import Services
 from scoring.settings import ROOT
+from scoring.uncertainty import uncertainty
 
 SLICE = 5_000
 
@@ -72,25 +73,26 @@ def write_class(
             ]
             rows, scores = [], []
             for i in places:
-                shares = {c.id: _shares(chance, len(c.levels)) for c in available.task.criteria}
-                levels = {c.id: c.values[shares[c.id].index(max(shares[c.id]))] for c in available.task.criteria}
+                views = {c.id: _view(c, chance) for c in available.task.criteria}
+                levels = {key: view.level for key, view in views.items()}
                 machine[first + i] = levels
                 rows.append(
                     {
                         "id": first + i, "upload_id": upload_id, "learner_id": learner + i, "row_number": i + 2,
                         "text": texts[i % len(texts)], "blind": i < blind,
-                        "uncertainty": None if i < blind else round(1 - min(max(s) for s in shares.values()), 4),
+                        "uncertainty": None if i < blind else uncertainty(list(views.values())),
                         "machine_total": None if i < blind else sum(levels.values()),
                         "alike_group": "alike" if i in alike else None,
                     }
                 )  # fmt: skip
                 scores += [
                     {
-                        "response_id": first + i, "criterion_id": keys[c.id], "student_version_id": student,
-                        "level": levels[c.id], "expected": float(levels[c.id]), "probabilities": shares[c.id],
-                        "level_set": [levels[c.id]], "job_id": upload_id,
+                        "response_id": first + i, "criterion_id": keys[view.criterion_id],
+                        "student_version_id": student,
+                        "level": view.level, "expected": view.expected, "probabilities": list(view.probabilities),
+                        "level_set": list(view.level_set), "job_id": upload_id,
                     }
-                    for c in available.task.criteria
+                    for view in views.values()
                 ]  # fmt: skip
             for table, values in ((Learner, learners), (SectionMember, members), (Response, rows)):
                 session.execute(insert(table), values)
@@ -98,6 +100,11 @@ def write_class(
     return ScoredClass(upload_id, available.task, sorted(machine), machine)
 
 
-def _shares(chance: random.Random, levels: int) -> list[float]:
-    drawn = [chance.random() + 0.05 for _ in range(levels)]
-    return [round(value / sum(drawn), 4) for value in drawn]
+def _view(criterion: Criterion, chance: random.Random) -> CriterionScore:
+    """A model's view as it could be: any distribution, and the levels with an even share or more as its set."""
+    drawn = [chance.random() + 0.05 for _ in criterion.levels]
+    shares = tuple(value / sum(drawn) for value in drawn)
+    expected = sum(level * share for level, share in zip(criterion.values, shares, strict=True))
+    level = round_half_up(expected)
+    likely = [v for v, share in zip(criterion.values, shares, strict=True) if share >= 1 / len(shares) or v == level]
+    return CriterionScore(criterion.id, level, expected, shares, tuple(range(min(likely), max(likely) + 1)))

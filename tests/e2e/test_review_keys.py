@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median, quantiles
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import func, select
 
 from db.tables import Comment, Response
@@ -31,8 +32,12 @@ WATCH_KEYS = (
 WATCH_ANSWERS = """() => {
   const desk = document.querySelector('[data-testid=stBidiComponentIsolated]').shadowRoot.querySelector('.desk');
   window.answersSeen = [];
-  new MutationObserver(() => answersSeen.push([Number(desk.dataset.response), performance.now()]))
-    .observe(desk, { attributes: true, attributeFilter: ['data-response'] });
+  let last = desk.dataset.response;
+  new MutationObserver(() => {
+    if (desk.dataset.response === last) return;
+    last = desk.dataset.response;
+    answersSeen.push([Number(last), performance.now()]);
+  }).observe(desk, { attributes: true, attributeFilter: ['data-response'] });
 }"""
 
 
@@ -64,8 +69,29 @@ def plan(scored: ScoredClass, response_id: int, blind: bool, reasons: tuple[str,
     return Plan(keys, rows)
 
 
+def press_for_real(page: Page, keys: list[tuple[str, float]]) -> None:
+    """Through the browser's own input; a busy machine makes the gaps longer than asked for."""
+    for key, gap in keys:
+        page.keyboard.press(key)
+        time.sleep(gap / 1000)
+
+
+def press_by_clock(page: Page, keys: list[tuple[str, float]]) -> None:
+    """By timers in the page, which keep the shortest gaps also when everything else is slow."""
+    page.evaluate(
+        """async (keys) => {
+          for (const [key, gap] of keys) {
+            document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, composed: true }));
+            await new Promise((done) => setTimeout(done, gap));
+          }
+        }""",
+        keys,
+    )
+
+
+@pytest.mark.parametrize("press", [press_for_real, press_by_clock])
 def test_every_decision_of_fast_fingers_arrives_once_on_its_response_with_its_level(
-    school: School, browser: Browser
+    school: School, browser: Browser, press: Callable[[Page, list[tuple[str, float]]], None]
 ) -> None:
     seed = int(os.environ.get("EVENHAND_TEST_SEED", random.SystemRandom().randrange(10**6)))
     print(f"EVENHAND_TEST_SEED={seed}")
@@ -80,22 +106,18 @@ def test_every_decision_of_fast_fingers_arrives_once_on_its_response_with_its_le
     walk.shows(page, ids[0])
     others = [i for i in scored.ids if i not in ids]
     for number, answer in enumerate(plans):
-        for key in answer.keys:
-            page.keyboard.press(key)
-            time.sleep(chance.uniform(SHORTEST_GAP_MS, LONGEST_GAP_MS if number % 2 else 2 * SHORTEST_GAP_MS) / 1000)
+        longest = LONGEST_GAP_MS if number % 2 else 2 * SHORTEST_GAP_MS
+        press(page, [(key, chance.uniform(SHORTEST_GAP_MS, longest)) for key in answer.keys])
         if number % 5 == 0:
             # Somebody else writes meanwhile.
-            school.services.review.decide(
-                school.ben, others[number], 0, scored.machine[others[number]], f"ben-{number}"
-            )
+            other = others[number]
+            school.services.review.decide(school.ben, other, 0, scored.machine[other], f"ben-{seed}-{other}")
     typed = [at for _, at in page.evaluate("keysSeen")]
     gaps = [later - earlier for earlier, later in pairwise(typed)]
     print(f"{len(typed)} keys, {min(gaps):.0f} to {max(gaps):.0f} ms apart, half of them under {median(gaps):.0f} ms")
     walk.shows(page, ids[FAST_ANSWERS], within_ms=5 * walk.SLOW_MS)
     mine = [row for row in school.decisions(scored) if row[0] not in others]
-    assert mine == [
-        row for answer in plans for row in sorted(answer.rows, key=lambda r: list(scored.machine[r[0]]).index(r[1]))
-    ]
+    assert mine == [row for answer in plans for row in answer.rows]
 
 
 def test_thirty_answers_by_keyboard_alone_among_fifty_thousand(school: School, browser: Browser) -> None:

@@ -16,7 +16,6 @@ from scoring.student.moe import MoELayer, balance_loss
 from scoring.student.pooling import TaskPooling
 from scoring.student.tokens import Tokenizer, pad
 
-
 HERE = torch.zeros(8, dtype=torch.long)
 """The task index of responses where there is one task only."""
 

@@ -57,7 +57,7 @@ def upload(services: Services, educator: Actor) -> str:
 
 def test_the_rules_show_their_defaults_and_that_nobody_chose_them(app: Open, administrator: Actor) -> None:
     at = app(administrator, RULES)
-    assert at.slider(key="blind-share").value == 10
+    assert at.number_input(key="blind-share").value == 10
     assert said(at).count("As delivered") == 3
     assert "In a class of 30, 3 answers come up without the model’s score" in said(at)
 
@@ -66,11 +66,11 @@ def test_moving_the_share_says_what_it_means_before_it_is_saved(
     app: Open, services: Services, administrator: Actor
 ) -> None:
     at = app(administrator, RULES)
-    run(at.slider(key="blind-share").set_value(2))
+    run(at.number_input(key="blind-share").set_value(2))
     assert "1 answer comes up" in said(at)
-    run(at.slider(key="blind-share").set_value(100))
+    run(at.number_input(key="blind-share").set_value(100))
     assert "Every answer is scored by a person before" in said(at)
-    run(at.slider(key="blind-share").set_value(0))
+    run(at.number_input(key="blind-share").set_value(0))
     assert "nothing can be said" in said(at)
     assert services.rules.get_all(administrator)[BLIND].changed_at is None
     at = press(at, "Save the share")
@@ -208,12 +208,13 @@ def test_an_answer_shows_only_when_asked_for_and_each_opening_is_on_record(
     at = app(educator, URGENT)
     assert "s2" in said(at)
     assert "A person must read each" in at.warning[0].value
-    assert not at.get("html")
+    assert "kill myself" not in str(at)
     assert looks() == 0
     at = press(at, "Read the answer")
-    [shown] = at.get("html")
-    assert f'<mark style="{MARK}">kill myself</mark>' in shown.proto.body
-    assert "&lt;b&gt;&amp;&lt;/b&gt; $x$" in shown.proto.body
+    bodies = [element.proto.body for element in at.get("html")]
+    [shown] = [body for body in bodies if "<mark" in body]
+    assert f'<mark style="{MARK}">kill myself</mark>' in shown
+    assert "&lt;b&gt;&amp;&lt;/b&gt; $x$" in shown
     run(at)
     assert looks() == 1
     at = press(press(at, "Close the answer"), "Read the answer")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -48,7 +49,7 @@ def found(school: School) -> tuple[set[tuple[int, str]], list[bool]]:
         first = rows[0].id
         flags = {(flag.response_id - first, flag.kind) for flag in session.scalars(select(ResponseFlag))}
         groups = [row.alike_group for row in rows]
-    return flags, [a is not None and a == b for a, b in zip(groups, groups[1:], strict=False)]
+    return flags, [a is not None and a == b for a, b in pairwise(groups)]
 
 
 def test_checks_and_groups_are_there_before_any_score(school: School, engine: FakeEngine, upload_id: str) -> None:
@@ -67,8 +68,9 @@ def test_checks_and_groups_are_there_before_any_score(school: School, engine: Fa
     assert (view.group_size, engine.asked) == (1, [])
     first = school.services.review.response(school.educator, school.response_ids(upload_id)[0])
     assert first.group_size == 2
-    while (done := chunk(upload_id, *([done["after"]] if engine.asked else [])))["after"] is not None:
-        assert done["status"] == UploadStatus.RUNNING
+    after = 0
+    while (done := chunk(upload_id, after))["after"] is not None:
+        after = done["after"]
     assert school.services.uploads.get(school.educator, upload_id).done == upload.total
 
 
@@ -174,8 +176,9 @@ def test_level_sets_and_gates_are_kept_and_the_order_follows(
     school: School, engine: FakeEngine, upload_id: str
 ) -> None:
     begin(school, upload_id)
-    for again in (False, True):
-        chunk(upload_id, again=again)
+    chunk(upload_id)
+    school.set_upload(upload_id, job_id="again")
+    workflows.score_chunk(upload_id, "again", 1, True, 0)
     with school.database.read() as session:
         scores = session.scalars(select(MachineScore).order_by(MachineScore.id)).all()
         gates = session.scalars(select(ResponseGates)).all()

@@ -192,3 +192,9 @@ def count(session: Session, upload_id: str, *conditions: Condition) -> int:
     """How many responses of an upload meet the conditions."""
     query = select(func.count()).select_from(Response).where(Response.upload_id == upload_id, *conditions)
     return session.scalar(query) or 0
+
+
+def count_flagged(session: Session, upload_id: str, *conditions: Condition) -> int:
+    """How many responses of an upload a person has marked."""
+    query = select(func.count()).select_from(ReviewFlag).join(Response, Response.id == ReviewFlag.response_id)
+    return session.scalar(query.where(Response.upload_id == upload_id, *conditions)) or 0

@@ -115,7 +115,10 @@ def _cued(said: str, usual: Collection[str]) -> list[UrgentSign]:
             if len(cues) > 1 and (weight > heaviest or (weight == heaviest and not best)):
                 totals = {kind: sum(weights.get(kind, 0.0) for weights in cues.values()) for kind in UrgentKind}
                 kind = max(totals, key=lambda kind: totals[kind])
-                heaviest, best = weight, [UrgentSign(kind, ", ".join(cues))]
+                places = [
+                    place for place, word in enumerate(words) if word in cues and start <= place < start + _WINDOW
+                ]
+                heaviest, best = weight, [UrgentSign(kind, " ".join(words[places[0] : places[-1] + 1]))]
     return best
 
 

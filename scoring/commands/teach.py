@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from scoring.domain import Task
     from scoring.itembank import LabelledResponse
     from scoring.training.targets import Targets
-    from scoring.training.teachers import TeacherKind
+    from scoring.training.teachers.teacher import TeacherKind
 
 KINDS = ("encoder", "ngram", "causal", "human", "ensemble")
 

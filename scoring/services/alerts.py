@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from db.engine import Database
@@ -92,9 +92,9 @@ class Alerts:
             query = _responses(session, user)
             waiting = query.where(UrgentAlert.handled_at.is_(None))
             # An answer has been dealt with when none of its signs waits.
-            chosen = query.where(Response.id.not_in(waiting)) if handled else waiting
+            chosen = query.where(UrgentAlert.response_id.not_in(waiting)) if handled else waiting
             total = session.scalar(select(func.count()).select_from(chosen.subquery())) or 0
-            newest = chosen.order_by(func.max(UrgentAlert.created_at).desc(), Response.id.desc())
+            newest = chosen.order_by(func.max(UrgentAlert.created_at).desc(), UrgentAlert.response_id.desc())
             alerts = [_alert(session, user, i) for i in session.scalars(newest.limit(limit).offset(offset))]
             on_record = not alerts or seen_lately(session, user.id, "alert.list", "alerts", "list")
         if not on_record:
@@ -211,14 +211,16 @@ def merged(spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
 
 
 def _responses(session: Session, user: User) -> Select[int]:
-    """The ids of answers with alerts that the user is told of."""
-    return (
-        select(Response.id)
-        .join(UrgentAlert, UrgentAlert.response_id == Response.id)
-        .join(Upload, Upload.id == Response.upload_id)
-        .where(told_of(session, user))
-        .group_by(Response.id)
+    """The ids of answers with alerts that the user is told of.
+
+    Asked for alert by alert: they are few, and this runs on every screen, whatever the number of answers.
+    """
+    told = (
+        exists()
+        .where(Response.id == UrgentAlert.response_id, Upload.id == Response.upload_id, told_of(session, user))
+        .correlate(UrgentAlert)
     )
+    return select(UrgentAlert.response_id).where(told).group_by(UrgentAlert.response_id)
 
 
 def _rows(session: Session, user: User, response_id: int) -> list[UrgentAlert]:

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from db.engine import Database
-from db.review_queries import QueueOrder, count, first, neighbours, some
+from db.review_queries import QueueOrder, count, count_flagged, first, neighbours, some
 from db.tables import (
     HumanScoreRow,
     Learner,
@@ -74,12 +74,16 @@ class Queue:
         """How many there are, how many are left, and how long they will take at the actor's pace."""
         with self._database.read() as session:
             user = require(session, actor)
-            require_upload(session, user, upload_id)
+            upload = require_upload(session, user, upload_id)
             extra = _conditions(only)
             reviewed = count(session, upload_id, Response.reviewed.is_(True), *extra)
-            left = count(session, upload_id, Response.reviewed.is_(False), *extra)
+            left = (
+                count(session, upload_id, Response.reviewed.is_(False), *extra)
+                if only
+                else upload.response_count - reviewed
+            )
             blind_left = count(session, upload_id, Response.reviewed.is_(False), Response.blind.is_(True), *extra)
-            flagged = count(session, upload_id, Response.id.in_(select(ReviewFlag.response_id)), *extra)
+            flagged = count_flagged(session, upload_id, *extra)
             pace = _pace(session, user, upload_id)
             return QueueState(
                 total=reviewed + left,
@@ -187,28 +191,31 @@ class Queue:
         Raises:
             NotFound: there is none.
         """
-        wanted = to.strip().lower()
+        wanted = to.strip()
+        number = wanted.lower().removeprefix("row").strip()
         with self._database.read() as session:
             upload = require_upload(session, require(session, actor), upload_id)
-            found = session.scalar(
-                select(Response.id)
-                .join(SectionMember, SectionMember.learner_id == Response.learner_id)
-                .where(
-                    Response.upload_id == upload_id,
-                    SectionMember.section_id == upload.section_id,
-                    func.lower(SectionMember.identifier) == wanted,
-                )
-                .order_by(Response.id.desc())
-                .limit(1)
-            )
-            number = wanted.removeprefix("row").strip()
+            found = _of_member(session, upload, SectionMember.identifier.in_({wanted, wanted.lower(), wanted.upper()}))
             if found is None and number.isascii() and number.isdigit() and len(number) < 10:
                 found = session.scalar(
                     select(Response.id).where(Response.upload_id == upload_id, Response.row_number == int(number))
                 )
             if found is None:
+                found = _of_member(session, upload, func.lower(SectionMember.identifier) == wanted.lower())
+            if found is None:
                 raise NotFound("No answer of this upload has that row or identifier.")
             return found
+
+
+def _of_member(session: Session, upload: Upload, condition: ColumnElement[bool]) -> int | None:
+    """The newest response in an upload of the section's member under a condition."""
+    members = select(SectionMember.learner_id).where(SectionMember.section_id == upload.section_id, condition)
+    return session.scalar(
+        select(Response.id)
+        .where(Response.learner_id.in_(members), Response.upload_id == upload.id)
+        .order_by(Response.id.desc())
+        .limit(1)
+    )
 
 
 def _in_upload(session: Session, upload_id: str, response_id: int | None) -> int | None:

@@ -16,7 +16,7 @@ from scoring.itembank import LabelledResponse
 from scoring.student.text import clean_text
 from scoring.training.data import Splits
 from scoring.training.targets import UNSEEN, Opinion, Targets, read_targets, write_targets
-from scoring.training.teachers import TeacherKind
+from scoring.training.teachers.teacher import TeacherKind
 
 
 def fold_of(row: LabelledResponse, folds: int) -> int:

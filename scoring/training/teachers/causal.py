@@ -24,8 +24,8 @@ from scoring.inference.batching import plan_batches
 from scoring.inference.hardware import choose_device
 from scoring.itembank import LabelledResponse
 from scoring.student.tokens import Tokens
-from scoring.training.teachers import Probabilities, level_targets
 from scoring.training.teachers.reader import Reader, locate_causal
+from scoring.training.teachers.teacher import Probabilities, level_targets
 
 
 @dataclass(frozen=True)

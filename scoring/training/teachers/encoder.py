@@ -26,7 +26,7 @@ from scoring.itembank import LabelledResponse
 from scoring.student.encoder import encoder_positions, encoder_width, load_encoder, locate_encoder
 from scoring.student.pooling import masked_mean
 from scoring.student.tokens import Tokenizer, Tokens, pad, padded_length
-from scoring.training.teachers import Key, Probabilities, level_targets
+from scoring.training.teachers.teacher import Key, Probabilities, level_targets
 
 TOKEN_BUDGET = 4096
 """Tokens per batch without gradients."""

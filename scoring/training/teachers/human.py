@@ -11,7 +11,7 @@ import numpy as np
 from scoring.domain import Task
 from scoring.errors import InvalidInput
 from scoring.itembank import LabelledResponse
-from scoring.training.teachers import Key, Probabilities
+from scoring.training.teachers.teacher import Key, Probabilities
 
 HUMAN = "human"
 """Name of this teacher, whose opinions are ratings of the rows themselves and not a machine's."""

@@ -26,8 +26,8 @@ from scoring.domain import Task
 from scoring.errors import InvalidInput
 from scoring.itembank import LabelledResponse
 from scoring.student.text import clean_text
-from scoring.training.teachers import Key, Probabilities, level_targets
 from scoring.training.teachers.ngram_views import Views
+from scoring.training.teachers.teacher import Key, Probabilities, level_targets
 
 FEWEST = 20
 """Labelled answers below which a criterion gets its label frequencies and nothing is learnt."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -127,22 +127,32 @@ def scored_ids(session: Session, upload_id: str, student_version_id: int) -> lis
 
 
 def explained(
-    session: Session, student_version_id: int, settings_hash: str, *, upload_id: str
+    session: Session, student_version_id: int, settings_hash: str, upload_id: str
 ) -> list[tuple[str, dict[str, Any]]]:
     """Text and stored content of the explanations of an upload that are whole and may be shown."""
     rows = session.execute(
         select(Response.text, Explanation.content)
         .join(Explanation, Explanation.response_id == Response.id)
-        .where(
-            Response.upload_id == upload_id,
-            Explanation.student_version_id == student_version_id,
-            Explanation.settings_hash == settings_hash,
-            Explanation.status == "done",
-            ~hidden(),
-        )
+        .where(*_whole(student_version_id, settings_hash, upload_id))
         .order_by(Response.id)
     )
     return [(text, content) for text, content in rows if content]
+
+
+def explained_count(session: Session, student_version_id: int, settings_hash: str, upload_id: str) -> int:
+    """How many these are."""
+    query = select(func.count()).select_from(Response).join(Explanation, Explanation.response_id == Response.id)
+    return session.scalar(query.where(*_whole(student_version_id, settings_hash, upload_id))) or 0
+
+
+def _whole(student_version_id: int, settings_hash: str, upload_id: str) -> tuple[ColumnElement[bool], ...]:
+    return (
+        Response.upload_id == upload_id,
+        Explanation.student_version_id == student_version_id,
+        Explanation.settings_hash == settings_hash,
+        Explanation.status == "done",
+        ~hidden(),
+    )
 
 
 def gates_of_task(

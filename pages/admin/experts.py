@@ -15,7 +15,7 @@ from pages.components.word_report import show_disagreements, show_words
 from pages.components.words import counted, plain, told_apart
 from scoring.domain import Criterion, UploadStatus
 from scoring.services.actors import Actor
-from scoring.services.model_use import ExpertReport
+from scoring.services.expert_use import ExpertReport
 from scoring.services.tasks import TaskSummary
 
 PARTS = ("Experts", "Words of a class", "Where people decided otherwise")
@@ -25,7 +25,7 @@ ALL_LEVELS = "All levels"
 
 def show_experts(actor: Actor, tasks: Sequence[TaskSummary]) -> None:
     """How the experts share the work, by task, by level and by day."""
-    report = services().model_use.experts(actor)
+    report = services().expert_use.report(actor)
     if report is None:
         st.info(
             "This is found out while the scoring program has nothing else to do. Look again in a minute or two.",
@@ -102,7 +102,7 @@ def _show_task(actor: Actor, report: ExpertReport, tasks: dict[str, TaskSummary]
     for criterion in task.task.criteria:
         choices |= {f"{criterion.name}: {value}": (criterion.id, value) for value in criterion.values}
     chosen = st.selectbox("Answers that the model gave", list(choices), key="experts-level")
-    days = services().model_use.over_time(actor, task.id, *choices[chosen or ALL_LEVELS])
+    days = services().expert_use.over_time(actor, task.id, *choices[chosen or ALL_LEVELS])
     if not days:
         st.caption("No answers to this task were scored in the last 90 days, or none with this level.")
         return
@@ -124,7 +124,7 @@ def show_class_words(actor: Actor, tasks: Sequence[TaskSummary]) -> None:
         lambda upload: f"{upload.file_name}, {upload.created_at:%d %b %Y, %H:%M}",
     )  # fmt: skip
     upload = labels[st.selectbox("Class", list(labels), key="words-upload") or next(iter(labels))]
-    criteria = services().model_use.criteria(actor, upload.id)
+    criteria = services().word_reports.criteria(actor, upload.id)
     criterion = _choose_criterion(criteria, "words-criterion")
     show_words(actor, upload, criterion)
 

@@ -109,7 +109,7 @@ def _show_whole(actor: Actor, view: ResponseView, state: ExplanationView) -> Non
         elif tabs["Similar answers"].open:
             show_neighbours(view, state)
         elif tabs["Try another wording"].open:
-            show_what_if(actor, view, state)
+            show_what_if(actor, view, criterion, state)
         else:
             show_experts(view, state)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.components.charts import BLUES, EDGE, draw
 
@@ -22,6 +24,11 @@ def layer_name(layer: int, layers: int) -> str:
     if layers == 1:
         return "Experts"
     return f"{ordinals[layer]} step" if layer < len(ordinals) else f"Step {layer + 1}"
+
+
+def layer_columns(layers: int) -> list[DeltaGenerator]:
+    """A place for each layer's chart: side by side if there are two, else one under the other."""
+    return st.columns(layers) if layers == 2 else [st.container() for _ in range(layers)]
 
 
 def gate_bars(own: Sequence[float], others: Sequence[tuple[str, Sequence[float]]], own_name: str, key: str) -> None:
@@ -49,10 +56,12 @@ def gate_bars(own: Sequence[float], others: Sequence[tuple[str, Sequence[float]]
             hovertemplate="%{y}: %{x:.0f}%<extra>" + name + "</extra>",
         )  # fmt: skip
         said.append(f"{name}: " + _said(weights))
+    most = 100 * max([*own, *(weight for _, weights in others for weight in weights)])
     draw(
         figure, key, "; ".join(said), height=96 + 34 * len(own), bargap=0.35,
         margin={"l": 4, "r": 12, "t": 8, "b": 4},
-        xaxis={"range": [0, 102], "ticksuffix": "%", "dtick": 25, "title": None},
+        # No further than needed, but never so near that even shares look like uneven ones.
+        xaxis={"range": [0, min(102, max(50, 1.1 * most))], "ticksuffix": "%", "dtick": 25, "title": None},
         yaxis={"autorange": "reversed", "title": None},
         legend={"orientation": "h", "x": 0, "y": -0.18, "yanchor": "top", "traceorder": "normal"},
     )  # fmt: skip
@@ -89,8 +98,10 @@ def use_map(rows: Sequence[str], shares: Sequence[Sequence[float]], key: str) ->
     figure = go.Figure(
         go.Heatmap(
             z=[[100 * value for value in row] for row in shares], x=experts, y=list(rows), zmin=0, zmax=100,
-            colorscale=[[0, "#EAF4F7"], [0.5, "#4C9DB1"], [1, "#083E4D"]], showscale=False, xgap=2, ygap=2,
-            texttemplate="%{z:.0f}%", hovertemplate="%{y}, %{x}: %{z:.0f}%<extra></extra>",
+            # No darker than the figures in it can be read on.
+            colorscale=[[0, "#F1F8FA"], [0.6, "#70B2C3"], [1, "#4C9DB1"]], showscale=False, xgap=2, ygap=2,
+            texttemplate="%{z:.0f}%", textfont={"color": "#10262D"},
+            hovertemplate="%{y}, %{x}: %{z:.0f}%<extra></extra>",
         )
     )  # fmt: skip
     said = "; ".join(f"{name}: {_said(row)}" for name, row in zip(rows, shares, strict=True))

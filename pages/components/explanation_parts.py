@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.components import highlights
 from pages.components.charts import level_probabilities
-from pages.components.explanation_charts import gate_bars, layer_name
+from pages.components.explanation_charts import gate_bars, layer_columns, layer_name
 from pages.components.words import counted, plain
 from scoring.domain import Criterion, CriterionScore, Task
 from scoring.services.explanation_context import Expert, ScoredAnswer
@@ -86,8 +86,7 @@ def show_experts(view: ResponseView, state: ExplanationView) -> None:
         "The model asks several experts and mixes what they say. The bars are their shares for this answer. "
         "What an expert is for is not named, only shown by the answers that it serves."
     )
-    columns = st.columns(len(gates)) if len(gates) <= 2 else [st.container() for _ in gates]
-    for layer, (column, weights) in enumerate(zip(columns, gates, strict=True)):
+    for layer, (column, weights) in enumerate(zip(layer_columns(len(gates)), gates, strict=True)):
         with column:
             st.markdown(f"**{layer_name(layer, len(gates))}**")
             usual = (("usual for this task", context.task_gates), ("usual for other tasks", context.other_gates))

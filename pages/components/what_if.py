@@ -5,10 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.components import highlights
-from pages.components.explanation_charts import gate_bars, layer_name
+from pages.components.explanation_charts import gate_bars, layer_columns, layer_name
 from pages.components.highlights import Meaning
 from pages.components.session import Key, services
 from pages.components.words import plain
+from scoring.domain import Criterion
 from scoring.errors import EvenhandError
 from scoring.services.actors import Actor
 from scoring.services.explanations import Explanation, ExplanationView, TrialView
@@ -28,8 +29,8 @@ def current_trial(actor: Actor, response_id: int) -> TrialView | None:
         return None
 
 
-def show_what_if(actor: Actor, view: ResponseView, state: ExplanationView) -> None:
-    """The form, and beside the present score what the last try got."""
+def show_what_if(actor: Actor, view: ResponseView, criterion: Criterion, state: ExplanationView) -> None:
+    """The form, and under it what the last try got: all its scores, and its words for one criterion."""
     with st.form(f"what-if-{view.id}", border=False):
         text = st.text_area(
             "Change the answer here and see what the model makes of it", value=view.text, height=160,
@@ -48,33 +49,33 @@ def show_what_if(actor: Actor, view: ResponseView, state: ExplanationView) -> No
     elif trial.explanation is None:
         st.caption(":material/hourglass_top: The model reads the new wording…")
     else:
-        _show_change(view, state.explanation, trial.text, trial.explanation)
+        _show_change(view, criterion, state.explanation, trial.text, trial.explanation)
 
 
-def _show_change(view: ResponseView, before: Explanation, text: str, after: Explanation) -> None:
+def _show_change(view: ResponseView, criterion: Criterion, before: Explanation, text: str, after: Explanation) -> None:
     with st.container(horizontal=True, gap="large"):
-        for criterion in view.task.criteria:
-            old, new = before.criterion(criterion.id), after.criterion(criterion.id)
+        for each in view.task.criteria:
+            old, new = before.criterion(each.id), after.criterion(each.id)
             moved = new.expected - old.expected
             st.metric(
-                plain(criterion.name),
+                plain(each.name),
                 f"{old.level} → {new.level}" if old.level != new.level else f"still {new.level}",
                 f"{moved:+.2f} points" if abs(moved) >= 0.005 else "no change",
                 delta_color="off", delta_arrow="off" if abs(moved) < 0.005 else "auto", width="content",
                 help=f"The model's average over the levels went from {old.expected:.2f} to {new.expected:.2f}.",
             )  # fmt: skip
-    for criterion in view.task.criteria:
-        found = after.criterion(criterion.id)
-        if len(view.task.criteria) > 1:
-            st.markdown(f"**{plain(criterion.name)}**")
-        with st.container(border=True):
-            st.html(
-                highlights.highlighted(text, after.spans, found.gradient, found.scale, Meaning(), after.words_read)
-                if text.strip()
-                else highlights.plainly("(no words)")
-            )
-    st.caption("A first look at the new wording, not tested. " + plain(after.note))
-    for layer, weights in enumerate(after.gate_weights):
-        st.markdown(f"Experts asked · {layer_name(layer, len(after.gate_weights)).lower()}")
-        others = [("the answer as it was", before.gate_weights[layer])]
-        gate_bars(weights, others, "the new wording", f"what-if-gates-{view.id}-{layer}")
+    found = after.criterion(criterion.id)
+    with st.container(border=True):
+        st.html(
+            highlights.highlighted(text, after.spans, found.gradient, found.scale, Meaning(), after.words_read)
+            if text.strip()
+            else highlights.plainly("(no words)")
+        )
+    whose = f" for “{plain(criterion.name)}”" if len(view.task.criteria) > 1 else ""
+    st.caption(f"A first look at the new wording{whose}, not tested. {plain(after.note)}")
+    layers = len(after.gate_weights)
+    for layer, column in enumerate(layer_columns(layers)):
+        with column:
+            st.markdown(f"**{layer_name(layer, layers)}**" if layers > 1 else "**Experts asked**")
+            others = [("the answer as it was", before.gate_weights[layer])]
+            gate_bars(after.gate_weights[layer], others, "the new wording", f"what-if-gates-{view.id}-{layer}")

@@ -14,9 +14,9 @@ from pages.components.session import Key, services
 from pages.components.words import counted, plain
 from scoring.domain import Criterion
 from scoring.services.actors import Actor
-from scoring.services.model_use import Disagreement, TaskWords, WordEffect
 from scoring.services.tasks import TaskSummary
 from scoring.services.uploads import UploadSummary
+from scoring.services.word_reports import Disagreement, TaskWords, WordEffect
 
 LOOK_EVERY_S = 2
 FEW = 20  # explained answers below which the words may change with each further one
@@ -25,41 +25,32 @@ SHOWN = 12  # answers with a disagreement that are shown in full
 
 def show_words(actor: Actor, upload: UploadSummary, criterion: Criterion) -> None:
     """What the explanations of an upload say together, and the way to have more of it explained."""
-    report = services().model_use.words(actor, upload.id, criterion.id)
-    (_growing if report.running else _settled)(actor, upload, criterion)
-
-
-@st.fragment
-def _settled(actor: Actor, upload: UploadSummary, criterion: Criterion) -> None:
-    _words(actor, upload, criterion, polling=False)
+    state = services().word_reports.state(actor, upload.id)
+    if state.running:
+        _watch(actor, upload.id)
+    elif state.explained < state.wanted:
+        st.markdown(f"{state.explained:,} of {counted(state.wanted, 'answer')} are explained so far.")
+        if st.button("Explain the others", icon=":material/play_arrow:"):
+            services().word_reports.explain_upload(actor, upload.id)
+            st.rerun()
+    if state.explained:
+        show_effects(services().word_reports.words(actor, upload.id, criterion.id), "this class")
 
 
 @st.fragment(run_every=LOOK_EVERY_S)
-def _growing(actor: Actor, upload: UploadSummary, criterion: Criterion) -> None:
-    _words(actor, upload, criterion, polling=True)
-
-
-def _words(actor: Actor, upload: UploadSummary, criterion: Criterion, *, polling: bool) -> None:
+def _watch(actor: Actor, upload_id: str) -> None:
+    """How far the explaining is; when it has ended, the page is run again."""
     with told_plainly():
-        use = services().model_use
-        report = use.words(actor, upload.id, criterion.id)
-        if report.running is not polling:
+        state = services().word_reports.state(actor, upload_id)
+        if not state.running:
             st.rerun()
-        if report.running:
-            st.progress(
-                report.explained / max(1, report.wanted),
-                text=f"{report.explained:,} of {counted(report.wanted, 'answer')} explained; anything else goes first",
-            )
-            if st.button("Stop explaining", icon=":material/stop_circle:"):
-                use.stop(actor, upload.id)
-                st.rerun()
-        elif report.explained < report.wanted:
-            st.markdown(f"{report.explained:,} of {counted(report.wanted, 'answer')} are explained so far.")
-            if st.button("Explain the others", icon=":material/play_arrow:"):
-                use.explain_upload(actor, upload.id)
-                st.rerun()
-        if report.explained:
-            show_effects(report.words, "this class")
+        st.progress(
+            state.explained / max(1, state.wanted),
+            text=f"{state.explained:,} of {counted(state.wanted, 'answer')} explained; anything else goes first",
+        )
+        if st.button("Stop explaining", icon=":material/stop_circle:"):
+            services().word_reports.stop(actor, upload_id)
+            st.rerun()
 
 
 def show_effects(words: TaskWords, where: str) -> None:
@@ -108,7 +99,7 @@ def _effects(effects: Sequence[WordEffect], direction: str) -> None:
 
 def show_disagreements(actor: Actor, task: TaskSummary, criterion: Criterion) -> None:
     """Where people's levels stand that are not the model's: in figures, then answer by answer."""
-    use = services().model_use
+    use = services().word_reports
     found = use.disagreements(actor, task.id, criterion.id)
     if not found:
         st.caption("On this criterion no person's decision that stands differs from the model's newest score.")

@@ -22,7 +22,7 @@ from scoring.checks.words import tokens
 from scoring.domain import content_hash
 
 NEAR = 0.95  # normalised similarity of word sequences from which longer answers are alike
-_FILLERS = "a an the so well um like just really very basically because becuse becouse cause cuz bc cos coz also"
+_FILLERS = "a an the so well um like just really very basically because cause cuz bc cos coz also"
 _OPENINGS = re.compile(r"^(?:i (?:think|believe|say|guess|predict) (?:that )?|my answer is (?:that )?)")
 # A word of these more or less is a difference in meaning.
 _TELLING = """
@@ -105,10 +105,8 @@ def _keys(texts: Sequence[str], known: Lexicon) -> list[Key]:
     """What each text says, word by word, in plain words and without fillers."""
     read = [tokens(_OPENINGS.sub("", " ".join(tokens(text)))) for text in texts]
     plain = PlainWords(read, known)
-    return [
-        tuple("not" if _negates(token) else plain(token) for token in text if token not in _FILLER_WORDS)
-        for text in read
-    ]
+    spoken = (["not" if _negates(token) else plain(token) for token in text] for text in read)
+    return [tuple(word for word in text if word not in _FILLER_WORDS) for text in spoken]
 
 
 def _negates(token: str) -> bool:

@@ -28,6 +28,7 @@ _RECKONING = re.compile(r"[=+×÷*<>]")  # what is done with numbers is the lear
 _RUN = 3  # words; shorter phrases come again in any text
 _TIMES = 3  # from which a phrase alone is repetition
 _SHORTEST_PART = 3  # letters of a word within a glued word
+_LONGEST_GLUED = 80
 _NUMBERS = 4  # the fewest that are a copied table and not a result
 
 
@@ -77,13 +78,14 @@ def too_short(answer: Answer) -> Flag | None:
 def gibberish(answer: Answer) -> Flag | None:
     """Letters that make no words, in any language that is written like them."""
     known, limits = lexicon(answer.about.language), answer.limits
-    strange = [word for word in answer.words if not _familiar(word, answer) and not known.known(word)]
     acronyms = set() if answer.text.isupper() else {found.casefold() for found in _ACRONYM.findall(answer.text)}
+    strange = [
+        word for word in answer.words if not _familiar(word, answer) and not known.known(word) and word not in acronyms
+    ]
     nonsense = {
         word
         for word in strange
         if (not known.plausible(word) or _REPEATED_LETTER.search(word))
-        and word not in acronyms
         and not _NUCLEOTIDES.fullmatch(word)
         and not _glued(word, answer)
     }
@@ -181,6 +183,8 @@ def _familiar(word: str, answer: Answer) -> bool:
 
 def _glued(word: str, answer: Answer) -> bool:
     """Whether a word is words of the task or the class whose line breaks were lost, as "rnamrnadna"."""
+    if len(word) > _LONGEST_GLUED:
+        return False
     reached = {0}
     for end in range(_SHORTEST_PART, len(word) + 1):
         if any(start in reached and _familiar(word[start:end], answer) for start in range(end - _SHORTEST_PART + 1)):

@@ -65,7 +65,9 @@ _TELLING = """
     murder myself nobody pills please private punch raped rifle safe scared school shoot stepdad stepfather stepmom
     suicidal suicide touch touches touching uncle want worthless"""
 _DISGUISES = str.maketrans("013457@$!|", "oieastasii")
-_DISGUISED = re.compile(r"\S*(?:[a-z][013457@$!|]|[013457@$!|][a-z])\S*")
+_DISGUISED = re.compile(r"[a-z][013457@$!|]|[013457@$!|][a-z]")
+_CHUNK = re.compile(r"\S+")
+_LONGEST_WORD = 30  # letters; nothing longer is a word in disguise
 _MASKED = re.compile(r"[a-z]+\*+[a-z*]*")
 _SPACED = re.compile(r"\b[a-z](?:[ .\-_]+[a-z]\b){3,}")
 _STRETCHED = re.compile(r"([a-z])\1{2,}")
@@ -131,7 +133,7 @@ def plain_text(text: str) -> str:
     said = fold(text).replace("'", "")
     if not said.isascii():
         said = "".join(letter for letter in unicodedata.normalize("NFKD", said) if not unicodedata.combining(letter))
-    said = _DISGUISED.sub(_undisguise, said)
+    said = _CHUNK.sub(lambda match: _undisguised(match.group()), said)
     said = _MASKED.sub(lambda match: _unmask(match.group()), said)
     said = _SPACED.sub(lambda match: re.sub(r"[^a-z]", "", match.group()), said)
     said = _STRETCHED.sub(r"\1\1", said)
@@ -139,15 +141,18 @@ def plain_text(text: str) -> str:
     return f" {' '.join(map(_mended, said.split()))} "
 
 
-def _undisguise(match: re.Match[str]) -> str:
-    word = match.group()
-    # "10cm" or "h2o!" is no disguise: only a word that becomes a telling one is changed.
+def _undisguised(word: str) -> str:
+    """The telling word that digits and signs stand in for; "10cm" and "h2o!" are left alone."""
+    if len(word) > _LONGEST_WORD or not _DISGUISED.search(word):
+        return word
     bare = word.translate(_DISGUISES).strip(".,;:?")
     return bare if _mended(bare) in _telling() else word
 
 
 def _unmask(word: str) -> str:
     """The telling word that fits where letters are starred out, as "k*ll"; else the word as it is."""
+    if len(word) > _LONGEST_WORD:
+        return word
     shape = re.compile(re.escape(word).replace(r"\*", "[a-z]{0,2}"))
     return min((known for known in [*_telling(), "die"] if shape.fullmatch(known)), default=word)
 
@@ -155,7 +160,7 @@ def _unmask(word: str) -> str:
 @lru_cache(maxsize=100_000)
 def _mended(word: str) -> str:
     """A telling word for its misspelling; known words and contractions ("wasnt") are left alone."""
-    if len(word) < 4 or word.endswith("nt") or word in _telling() or lexicon(ENGLISH).known(word):
+    if not 4 <= len(word) <= _LONGEST_WORD or word.endswith("nt") or word in _telling() or lexicon(ENGLISH).known(word):
         return word
     near = process.extractOne(word, _telling(), scorer=OSA.distance, score_cutoff=1 if len(word) < 7 else 2)
     return str(near[0]) if near else word

@@ -13,12 +13,12 @@ from scoring.errors import InvalidInput, ModelUnavailable
 from scoring.services.accounts import Accounts
 from scoring.services.alerts import Alerts
 from scoring.services.audit import Audit
+from scoring.services.expert_use import ExpertUse
 from scoring.services.explanations import Explanations
 from scoring.services.feedback import Feedback
 from scoring.services.health import Health
 from scoring.services.jobs import Jobs
 from scoring.services.looks import Looks
-from scoring.services.model_use import ModelUse
 from scoring.services.review import Review
 from scoring.services.rules import Rules
 from scoring.services.scores import Scores
@@ -26,6 +26,7 @@ from scoring.services.sections import Sections
 from scoring.services.tasks import Tasks, load_item_bank
 from scoring.services.uploads import Uploads
 from scoring.services.versions import Versions, register_student
+from scoring.services.word_reports import WordReports
 from scoring.settings import Settings, read_settings
 
 logger = logging.getLogger(__name__)
@@ -46,7 +47,8 @@ class Services:
     review: Review
     versions: Versions
     explanations: Explanations
-    model_use: ModelUse
+    expert_use: ExpertUse
+    word_reports: WordReports
     feedback: Feedback
     alerts: Alerts
     rules: Rules
@@ -77,7 +79,8 @@ def open_services(settings: Settings) -> Services:
         review=Review(database),
         versions=Versions(database),
         explanations=Explanations(database, jobs),
-        model_use=ModelUse(database, jobs),
+        expert_use=ExpertUse(database),
+        word_reports=WordReports(database, jobs),
         feedback=Feedback(database),
         alerts=Alerts(database),
         rules=Rules(database),

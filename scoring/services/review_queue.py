@@ -209,13 +209,12 @@ class Queue:
 
 def _of_member(session: Session, upload: Upload, condition: ColumnElement[bool]) -> int | None:
     """The newest response in an upload of the section's member under a condition."""
-    members = select(SectionMember.learner_id).where(SectionMember.section_id == upload.section_id, condition)
-    return session.scalar(
-        select(Response.id)
-        .where(Response.learner_id.in_(members), Response.upload_id == upload.id)
-        .order_by(Response.id.desc())
-        .limit(1)
-    )
+    members = session.scalars(
+        select(SectionMember.learner_id).where(SectionMember.section_id == upload.section_id, condition)
+    ).all()
+    # By learner alone, of whom there is one; given the upload too, the database would rather read all of that.
+    rows = session.execute(select(Response.id, Response.upload_id).where(Response.learner_id.in_(members)))
+    return max((i for i, where in rows if where == upload.id), default=None)
 
 
 def _in_upload(session: Session, upload_id: str, response_id: int | None) -> int | None:

@@ -392,7 +392,7 @@ def newest_version_id(house: School) -> int:
 
 def test_a_report_explains_the_upload_and_gives_way_to_people(house: School) -> None:
     responses = scored(house, ANSWERS)
-    use = house.services.model_use
+    use = house.services.word_reports
     with house.database.read() as session:
         upload_id = session.scalars(select(Upload.id)).one()
     assert use.explain_upload(house.administrator, upload_id) == len(responses)
@@ -405,20 +405,21 @@ def test_a_report_explains_the_upload_and_gives_way_to_people(house: School) -> 
         explaining._explain(explanation_id, job_id, Rank.BACKGROUND, Rank.BACKGROUND, threading.Lock())
         done += 1
     assert done == len(responses) - 1
-    report = use.words(house.administrator, upload_id, "light_pattern")
-    assert (report.explained, report.wanted, report.running) == (done, len(responses), False)
-    assert report.words.answers + report.words.withheld == done
+    state = use.state(house.administrator, upload_id)
+    assert (state.explained, state.wanted, state.running) == (done, len(responses), False)
+    words = use.words(house.administrator, upload_id, "light_pattern")
+    assert words.answers + words.withheld == done
     assert SETTINGS.hash() == newest(house, responses[0]).settings_hash
 
 
 def test_a_stopped_report_explains_no_more(house: School) -> None:
     responses = scored(house, ANSWERS)
-    use = house.services.model_use
+    use = house.services.word_reports
     with house.database.read() as session:
         upload_id = session.scalars(select(Upload.id)).one()
     use.explain_upload(house.administrator, upload_id)
     job_id = newest(house, responses[0]).job_id
-    assert use.words(house.administrator, upload_id, "matter").running
+    assert use.state(house.administrator, upload_id).running
     use.stop(house.administrator, upload_id)
     assert explaining.next_of_report(job_id) is None
-    assert not use.words(house.administrator, upload_id, "matter").running
+    assert not use.state(house.administrator, upload_id).running

@@ -12,8 +12,7 @@ class Desk {
     this.after = new Map(); // response id -> the one after it in the order
     this.before = new Map();
     this.drafts = new Map(); // response id -> what is chosen on it and not saved yet
-    this.trail = []; // the answers looked at, as a browser keeps pages
-    this.at = -1;
+    this.current = null; // the response that shows
     this.active = 0; // the criterion that the next number sets
     this.pending = null; // the message that is not acknowledged yet
     this.waiting = []; // acts that came meanwhile, in order
@@ -28,7 +27,6 @@ class Desk {
 
   // Reading
 
-  get current() { return this.trail[this.at] ?? null; }
   get view() { return this.views.get(this.current) ?? null; }
   get rubric() { return this.data.rubric; }
   get busy() { return this.pending !== null && this.pending.holds; }
@@ -151,12 +149,7 @@ class Desk {
 
   show(id) {
     if (id === null || id === this.current) return;
-    if (this.trail[this.at + 1] === id) this.at += 1;
-    else if (this.trail[this.at - 1] === id) this.at -= 1;
-    else {
-      this.trail = [...this.trail.slice(0, this.at + 1), id].slice(-500);
-      this.at = this.trail.length - 1;
-    }
+    this.current = id;
     this.members = null;
     this.writing = null;
     const first = this.view ? this.rubric.findIndex((criterion) => this.chosen(criterion.id) === null) : 0;
@@ -270,8 +263,7 @@ class Desk {
 
   // Without waiting where the answer is here already; the server hears of it and sends the ones after.
   step(direction) {
-    const beside = (direction > 0 ? this.after : this.before).get(this.current);
-    const id = this.trail[this.at + direction] ?? beside;
+    const id = (direction > 0 ? this.after : this.before).get(this.current);
     this.hush();
     if (id === undefined) this.post({ kind: "step", direction });
     else this.goTo(id);

@@ -51,22 +51,23 @@ const WRITES = "input:not([type=checkbox]):not([type=radio]):not([type=button]),
 const ANSWERS_ENTER = "button, a[href], summary, [role=button], [role=tab], [role=link], input";
 const ANSWERS_ARROWS = "[role=tab], [role=slider], [role=radiogroup], [role=grid]";
 
-// Whether a key press is for whoever has the focus: somebody types, or went there with the Tab key.
-function isForTheFocus(event, key) {
+// Whether a key press is for whoever has the focus: somebody types, or went there with the Tab key. What got the
+// focus by a click only must not swallow Enter.
+function isForTheFocus(event, key, tabbed) {
   const target = event.composedPath()[0];
   if (!(target instanceof Element)) return false;
   if (target.closest(WRITES)) return true;
   if ((key === "Enter" || key === "Shift+Enter") && target.closest(ANSWERS_ENTER)) {
-    return target.matches(":focus-visible") && target.getAttribute("role") !== "radio";
+    return tabbed && target.getAttribute("role") !== "radio";
   }
   return key.startsWith("Arrow") && target.closest(ANSWERS_ARROWS) !== null && target.getRootNode() === document;
 }
 
 // Handles one key press; true when it was for the desk.
-function press(event, desk, open) {
+function press(event, desk, open, tabbed) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return false;
   const key = keyOf(event);
-  if (isForTheFocus(event, key)) return false;
+  if (isForTheFocus(event, key, tabbed)) return false;
   const reason = REASON_KEYS.indexOf(key);
   let does = KEY_OF.get(key)?.does;
   if (/^\d$/.test(key)) does = () => desk.setLevel(Number(key));

@@ -20,17 +20,21 @@ class Room {
     this.root = root;
     this.find = { kind: null, text: "" };
     this.drawn = new Map(); // section -> what it was last drawn from
+    this.tabbed = false; // whether the focus was moved by the Tab key last, not by a click
+    this.onPoint = () => { this.tabbed = false; };
     this.onKey = (event) => {
+      if (event.key === "Tab") this.tabbed = true;
       const help = this.part("help");
       if (help.open && event.key === "?") help.close();
       else if (event.key === "Escape") {
         if (!this.escape(event)) return;
-      } else if (!settings.keys || help.open || !this.desk.view || !press(event, this.desk, (what, target) => this.open(what, target))) return;
+      } else if (!settings.keys || help.open || !this.desk.view || !press(event, this.desk, (what, target) => this.open(what, target), this.tabbed)) return;
       event.preventDefault();
       event.stopImmediatePropagation();
     };
     this.onLeave = (event) => { if (this.desk.busy) event.preventDefault(); };
     window.addEventListener("keydown", this.onKey, true);
+    window.addEventListener("pointerdown", this.onPoint, true);
     window.addEventListener("beforeunload", this.onLeave);
     this.timer = setInterval(() => this.lookAfter(), 1000);
   }
@@ -62,6 +66,7 @@ class Room {
     clearInterval(this.timer);
     clearTimeout(this.leaf);
     window.removeEventListener("keydown", this.onKey, true);
+    window.removeEventListener("pointerdown", this.onPoint, true);
     window.removeEventListener("beforeunload", this.onLeave);
     this.desk.changed = () => {};
   }

@@ -17,6 +17,8 @@ MEASUREMENTS = {
     "engine": "scoring: precision, batching, duplicates",
     "classfile": "a class file of 50,000 rows: reading, checking, saving, the table",
     "review": "a step of the review with 50,000 answers, against 500",
+    "checks": "response checks and urgent signs: precision and recall",
+    "alike": "groups of alike answers: how people scored them, and how fast",
     "explain": "explanations: are the highlights true of the model, by method",
     "explain_speed": "explanations: how long a teacher waits",
 }

@@ -12,7 +12,8 @@ T = TypeVar("T")
 _SIGNS = re.compile(r"([\\`*_{}\[\]()#+!|<>~$:&^=-])")
 # What the page turns into icons, links, arrows and dashes even where the signs are escaped.
 _TURNED_ANYWAY = re.compile(
-    r"(?<=:)(?=material/|streamlit:)|(?<=http)(?=s?:)|(?<=www)(?=\.)|(?<=[<>~-])(?=[=-])|(?<=-)(?=>)", re.IGNORECASE
+    r"(?<=:)(?=material/|streamlit:)|(?<=http)(?=s?:)|(?<=www)(?=\.)|(?<=\w)(?=@)|(?<=[<>~-])(?=[=-])|(?<=-)(?=>)",
+    re.IGNORECASE,
 )
 _NO_WIDTH = "\N{WORD JOINER}"
 
@@ -52,8 +53,8 @@ def plain(text: str) -> str:
     A\*B \[x\]\(y\) \:red\[z\] \$1
     >>> print(plain("2. period"))
     2\. period
-    >>> plain("www.x.example") == "www.x.example"
-    False
+    >>> [plain(text) == text for text in ("www.x.example", "ada@x.example")]
+    [False, False]
     """
     text = _SIGNS.sub(r"\\\1", _TURNED_ANYWAY.sub(_NO_WIDTH, " ".join(text.split())))
     return re.sub(r"^(\d+)\.", r"\1\\.", text)

@@ -42,6 +42,7 @@ NAMES = {
 }  # fmt: skip
 _WORD_LISTS = {"no": "nb", "hr": "hbs", "sr": "hbs", "bs": "hbs"}  # where simplemma names a language otherwise
 _SPELLING_SAMPLE = 20_000  # word forms are enough to learn which letters follow each other
+_LONGEST_WORD = 50  # letters; nothing longer is in a word list, and asking takes long
 # Mean log2 probability of a word's letters. Of words mashed on a keyboard, 95% lie below; of the misspelt words in
 # the answers of ASAP-SAS, Beetle and SciEntsBank, 4% do.
 _PLAUSIBLE = -5.5
@@ -95,7 +96,9 @@ class Lexicon:
 
     def lemma(self, word: str) -> str:
         """The dictionary form of a word, or the word where there is none."""
-        return lemmatize(word, lang=self.language, low_memory=self._frugal) if self.listed else word
+        if not self.listed or len(word) > _LONGEST_WORD:
+            return word
+        return lemmatize(word, lang=self.language, low_memory=self._frugal)
 
     @property
     def _frugal(self) -> bool:
@@ -114,8 +117,10 @@ class Lexicon:
 
     def _known(self, word: str) -> bool:
         """Whether a folded word is in the list, also without its apostrophe ("dont") or its "'s"."""
+        if not self.listed or len(word) > _LONGEST_WORD:
+            return False
         forms = {word, word.removesuffix("'s"), word.replace("'", "")}
-        return self.listed and any(is_known(form, self.language, low_memory=self._frugal) for form in forms)
+        return any(is_known(form, self.language, low_memory=self._frugal) for form in forms)
 
     def _plausible(self, word: str) -> bool:
         """Whether letters follow each other in a folded word as they do in this language."""

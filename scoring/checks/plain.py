@@ -11,6 +11,7 @@ from rapidfuzz.distance import OSA
 from scoring.checks.language import Lexicon
 
 _SHORTEST = 4  # letters of a word that is corrected; shorter ones are too near to too many
+_LONGEST = 30
 _LONG = 8  # letters from which two slips are allowed
 
 
@@ -40,7 +41,7 @@ class PlainWords:
         shelves: dict[str, list[str]] = defaultdict(list)
         misspelt = []
         for token in sorted(self._counts):
-            if len(token) < _SHORTEST or not token[0].isalpha():
+            if not _SHORTEST <= len(token) <= _LONGEST or not token[0].isalpha():
                 continue
             if self._known.known(token):
                 shelves[token[0]].append(token)

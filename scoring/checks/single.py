@@ -86,7 +86,7 @@ def gibberish(answer: Answer) -> Flag | None:
         word
         for word in strange
         if (not known.plausible(word) or _REPEATED_LETTER.search(word))
-        and not _NUCLEOTIDES.fullmatch(word)
+        and not (_NUCLEOTIDES.fullmatch(word) and len(set(word)) > 1)
         and not _glued(word, answer)
     }
     part = share(answer.words, nonsense)

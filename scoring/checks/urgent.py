@@ -68,7 +68,6 @@ _DISGUISES = str.maketrans("013457@$!|", "oieastasii")
 _DISGUISED = re.compile(r"[a-z][013457@$!|]|[013457@$!|][a-z]")
 _CHUNK = re.compile(r"\S+")
 _LONGEST_WORD = 30  # letters; nothing longer is a word in disguise
-_MASKED = re.compile(r"[a-z]+\*+[a-z*]*")
 _SPACED = re.compile(r"\b[a-z](?:[ .\-_]+[a-z]\b){3,}")
 _STRETCHED = re.compile(r"([a-z])\1{2,}")
 _END = re.compile(r"[.!?;:\n]+(?=\s|$)")
@@ -134,7 +133,6 @@ def plain_text(text: str) -> str:
     if not said.isascii():
         said = "".join(letter for letter in unicodedata.normalize("NFKD", said) if not unicodedata.combining(letter))
     said = _CHUNK.sub(lambda match: _undisguised(match.group()), said)
-    said = _MASKED.sub(lambda match: _unmask(match.group()), said)
     said = _SPACED.sub(lambda match: re.sub(r"[^a-z]", "", match.group()), said)
     said = _STRETCHED.sub(r"\1\1", said)
     said = _SHORT_LINKS.sub(" ", _END.sub(" . ", said).replace(".", " . "))
@@ -142,19 +140,16 @@ def plain_text(text: str) -> str:
 
 
 def _undisguised(word: str) -> str:
-    """The telling word that digits and signs stand in for; "10cm" and "h2o!" are left alone."""
-    if len(word) > _LONGEST_WORD or not _DISGUISED.search(word):
-        return word
-    bare = word.translate(_DISGUISES).strip(".,;:?")
-    return bare if _mended(bare) in _telling() else word
-
-
-def _unmask(word: str) -> str:
-    """The telling word that fits where letters are starred out, as "k*ll"; else the word as it is."""
+    """The telling word that digits, signs or stars stand in for ("k!ll", "k*ll"); "10cm" and "h2o!" are left alone."""
     if len(word) > _LONGEST_WORD:
         return word
-    shape = re.compile(re.escape(word).replace(r"\*", "[a-z]{0,2}"))
-    return min((known for known in [*_telling(), "die"] if shape.fullmatch(known)), default=word)
+    if "*" in word:
+        shape = re.compile(re.escape(word.strip(".,;:?!")).replace(r"\*", "[a-z]{0,2}"))
+        return min((known for known in [*_telling(), "die"] if shape.fullmatch(known)), default=word)
+    if _DISGUISED.search(word):
+        bare = word.translate(_DISGUISES).strip(".,;:?")
+        return bare if _mended(bare) in _telling() else word
+    return word
 
 
 @lru_cache(maxsize=100_000)

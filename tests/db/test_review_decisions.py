@@ -96,6 +96,33 @@ def test_undo_stays_within_the_upload_and_with_ones_own(school: School, upload_i
     assert review.response(school.educator, there).reviewed
 
 
+def test_a_clock_that_jumps_back_changes_no_order(school: School, upload_id: str) -> None:
+    review, edna, ids = school.services.review, school.educator, school.response_ids(upload_id)
+    since = review.queue(edna, upload_id).mark
+    review.decide(edna, ids[0], 0, {"heat": 0, "claim": 1}, "n0", "first")
+    review.decide(edna, ids[1], 0, BOTH, "n1")
+    review.decide(edna, ids[0], 1, {"heat": 2, "claim": 1}, "n2", "second")
+    school.machine(ids[2], {"heat": 2, "claim": 0}, job_id="again")
+    with school.database.write() as session:
+        for table, newest in (("human_scores", "nonce = 'n2'"), ("machine_scores", "job_id = 'again'")):
+            session.connection().exec_driver_sql(f"UPDATE {table} SET created_at = '2001-01-01' WHERE {newest}")
+    assert _levels(school, ids[0])[0] == (2, "override")
+    assert _levels(school, ids[2]) == [(2, "machine"), (0, "machine")]
+    undone = [review.undo_last(edna, upload_id, f"u{n}", since) for n in range(3)]
+    assert undone == [ids[0], ids[1], ids[0]]
+    assert review.queue(edna, upload_id).seconds_per_answer is None
+
+
+def test_answers_of_several_uploads_are_not_shown_as_one(school: School, upload_id: str) -> None:
+    review, first = school.services.review, school.response_ids(upload_id)[0]
+    other = school.response_ids(school.upload(token="other"))[0]
+    views = review.responses(school.educator, school.response_ids(upload_id))
+    assert views == [review.response(school.educator, i) for i in school.response_ids(upload_id)]
+    assert review.responses(school.educator, []) == []
+    with pytest.raises(InvalidInput, match="several uploads"):
+        review.responses(school.educator, [first, other])
+
+
 @pytest.mark.parametrize("nonce", ["", "x" * 65])
 def test_a_nonce_that_cannot_be_kept_is_refused(school: School, upload_id: str, nonce: str) -> None:
     first = school.response_ids(upload_id)[0]

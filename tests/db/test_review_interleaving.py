@@ -394,6 +394,7 @@ class Interleaving(RuleBasedStateMachine):
         self.school.services.close()
 
 
+@pytest.mark.timeout(900)  # a failure is made smaller before it is told
 def test_no_order_of_events_moves_or_loses_a_score(open_school: Callable[[Path], School], tmp_path: Path) -> None:
     numbers = itertools.count()
     run_state_machine_as_test(

@@ -135,25 +135,30 @@ def test_from_a_class_file_to_reviewed_scores(
     walk.wait_for_scores(page)
     expect(page.get_by_text("0 of 602")).to_be_visible()
 
-    # One response at a time: agree with the model, then change a level with a reason.
+    # One response at a time, by keys. What was drawn for it is scored before the model's level shows.
     page.get_by_role("button", name="Review answers").click()
     expect(page.get_by_role("heading", name="Review", level=1)).to_be_visible()
-    walk.settle(page)
-    expect(page.get_by_text("(blank)")).to_be_visible()
-    page.get_by_role("button", name="Next").click()
-    walk.settle(page)
-    expect(page.get_by_text("unreviewed: the model's suggestion")).to_be_visible()
-    page.get_by_role("button", name="Save and go on").click()
-    walk.settle(page)
-    expect(page.get_by_text("1 of 602 reviewed")).to_be_visible()
-    other = page.locator("[data-testid=stRadio]").first.locator("label:has(input[type=radio]:not(:checked))").first
-    other.click()
-    page.get_by_role("button", name="Save and go on").click()
-    expect(page.get_by_text("You chose another level than the model. Say why")).to_be_visible()
-    page.get_by_label(re.compile("Reason")).fill("reads the table the wrong way round")
-    page.get_by_role("button", name="Save and go on").click()
-    walk.settle(page)
-    expect(page.get_by_text("2 of 602 reviewed")).to_be_visible()
+    desk = walk.desk(page)
+    expect(desk.get_by_text("The model's level is hidden until you have")).to_be_visible()
+    for _ in desk.get_by_role("radiogroup").all():
+        page.keyboard.press("0")
+    page.keyboard.press("Enter")
+    expect(desk.get_by_text("1 of 602 reviewed")).to_be_visible()
+    # Agree with the model, then change a level with a reason.
+    for (response_id, row), count in zip(_revealed(services, 2), (2, 3), strict=True):
+        page.keyboard.press("g")
+        page.keyboard.type(str(row))
+        page.keyboard.press("Enter")
+        walk.shows(page, response_id)
+        expect(desk.get_by_text("not reviewed", exact=True)).to_be_visible()
+        if count == 3:
+            desk.locator("[role=radio]:not(.suggested)").first.click()
+        page.keyboard.press("a")
+        if count == 3:
+            walk.is_told(page, "You chose another level than the model. Say why")
+            desk.get_by_label("Or in your own words").fill("reads the table the wrong way round")
+            desk.get_by_role("button", name="Save and go on").click()
+        expect(desk.get_by_text(f"{count} of 602 reviewed")).to_be_visible()
     decided = _overrides(services)
     assert len(decided) == 1
 
@@ -163,7 +168,7 @@ def test_from_a_class_file_to_reviewed_scores(
     page.get_by_role("button", name="Score again").click()
     wait_for("the second scoring", lambda: _upload(services).job_id != before and _done(services))
     walk.wait_for_scores(page)
-    expect(page.get_by_text("2 of 602")).to_be_visible()
+    expect(page.get_by_text("3 of 602").first).to_be_visible()
     assert _overrides(services) == decided
 
     # The download has the reviewed mark, and no cell that a spreadsheet would run.
@@ -172,7 +177,7 @@ def test_from_a_class_file_to_reviewed_scores(
     text = Path(download.value.path()).read_bytes().decode("utf-8-sig")
     rows = list(csv.DictReader(io.StringIO(text)))
     assert len(rows) == 602
-    assert [row["Reviewed by a person"] for row in rows].count("yes") == 2
+    assert [row["Reviewed by a person"] for row in rows].count("yes") == 3
     assert not any(cell.startswith(("=", "+", "@")) for row in rows for cell in row.values())
     assert any(row["Name"].startswith("'=HYPERLINK") for row in rows)
 
@@ -207,6 +212,13 @@ def _done(services: Services) -> bool:
 def _uploads(services: Services) -> int:
     with services.database.read() as session:
         return session.scalar(select(func.count()).select_from(Upload)) or 0
+
+
+def _revealed(services: Services, count: int) -> list[tuple[int, int]]:
+    """Id and row of the first scored responses that were not drawn for blind scoring."""
+    with services.database.read() as session:
+        query = select(Response.id, Response.row_number).where(Response.uncertainty.is_not(None))
+        return [row.tuple() for row in session.execute(query.order_by(Response.id).limit(count))]
 
 
 def _overrides(services: Services) -> list[tuple[int, int | None, str]]:

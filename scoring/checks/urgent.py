@@ -1,8 +1,8 @@
 """Signs of harm, self-harm, abuse and bullying in an answer, for a person to read. Never a score.
 
-A search for words cannot understand them. It is built to miss little and to alarm seldom on science answers, and both
-are measured by `python -m bench checks`; it still misses signs, which `MISSES_HAPPEN` says wherever it is used.
-English, with a few phrases of Spanish.
+A search for words finds what is said plainly and seldom alarms on science answers, but it finds fewer than half of the
+signs that are put in other words; `likeness` finds most of those. Both are measured by `python -m bench checks`, and
+both miss signs, which `MISSES_HAPPEN` says wherever they are used. English, with a few phrases of Spanish.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from scoring.checks.words import fold
 from scoring.domain import Task
 
 MISSES_HAPPEN = (
-    "This is a search for words. It misses signs, and some of what it finds is harmless. A person must read each "
-    "answer that it finds, and it does not replace reading the others."
+    "This search misses signs, and some of what it finds is harmless. A person must read each answer that it finds, "
+    "and it does not replace reading the others."
 )
 
 

@@ -314,6 +314,15 @@ class Interleaving(RuleBasedStateMachine):
             self.revision[i] += 1
         self.sent.append(Sent(who, send, tuple(touched)))
 
+    @rule(who=_who, levels=_levels)
+    def redo_after_a_colleague_decided(self, who: int, levels: dict[str, int]) -> None:
+        """Three steps that seldom follow each other by chance."""
+        event = next(self.standing_events(who), None)
+        if event is not None:
+            self.undo_last(who)
+            self.decide(1 - who, self.ids.index(event.rows[0].response), levels, fresh=True)
+            self.redo_last(who)
+
     @precondition(lambda self: self.sent)
     @rule(data=st.data())
     def press_again(self, data: st.DataObject) -> None:

@@ -69,7 +69,7 @@ def write_class(path: Path, answers: int) -> Path:
 
 
 @pytest.mark.e2e
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_from_a_class_file_to_reviewed_scores(
     watched_app: RunningApp, context: BrowserContext, browser: Browser, tmp_path: Path
 ) -> None:
@@ -131,7 +131,7 @@ def test_from_a_class_file_to_reviewed_scores(
     assert stopped.status == UploadStatus.CANCELLED
     assert 0 < stopped.scored < 601
     page.get_by_role("button", name="Score the rest").click()
-    wait_for("the rest", lambda: _done(services))
+    wait_for("the rest", lambda: _done(services), within=300)
     walk.wait_for_scores(page)
     expect(page.get_by_text("0 of 602")).to_be_visible()
 
@@ -166,7 +166,7 @@ def test_from_a_class_file_to_reviewed_scores(
     walk.go(page, "Results", "Bubbles from pondweed")
     before = _upload(services).job_id
     page.get_by_role("button", name="Score again").click()
-    wait_for("the second scoring", lambda: _upload(services).job_id != before and _done(services))
+    wait_for("the second scoring", lambda: _upload(services).job_id != before and _done(services), within=300)
     walk.wait_for_scores(page)
     expect(page.get_by_text("3 of 602").first).to_be_visible()
     assert _overrides(services) == decided

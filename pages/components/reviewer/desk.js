@@ -85,6 +85,7 @@ class Desk {
   settle(answer) {
     const { message } = this.pending;
     this.pending = null;
+    if (this.notice.kind === "waiting") this.say("", "");
     if (!answer.done) {
       this.refused = answer.refused ? { ...answer.refused, message } : null;
       this.say("refused", answer.text);
@@ -143,7 +144,7 @@ class Desk {
 
   post(message, holds = true) {
     const posted = { response_id: this.current, ...message, nonce: this.nonce() };
-    this.pending = { message: posted, holds, since: performance.now() };
+    this.pending = { message: posted, holds, sent: performance.now() };
     this.send(posted);
   }
 
@@ -156,15 +157,17 @@ class Desk {
     this.active = Math.max(0, first);
   }
 
-  // The choice in hand carries the revision and the suggestion that were on the screen when it began.
+  // The choice in hand carries the revision and the suggestion that were on the screen when its first level was set.
   begin() {
-    if (!this.drafts.has(this.current)) {
-      const { id, revision, parts } = this.view;
+    const { id, revision, parts } = this.view;
+    const draft = this.drafts.get(id) ?? { levels: {}, reason: "", reasonKind: "", comments: {} };
+    if (!Object.keys(draft.levels).length) {
       const suggested = Object.entries(parts).filter(([, part]) => part.machine !== null);
-      const seen = Object.fromEntries(suggested.map(([key, part]) => [key, part.machine.level]));
-      this.drafts.set(id, { revision, seen, levels: {}, reason: "", reasonKind: "", comments: {} });
+      draft.revision = revision;
+      draft.seen = Object.fromEntries(suggested.map(([key, part]) => [key, part.machine.level]));
     }
-    return this.drafts.get(this.current);
+    this.drafts.set(id, draft);
+    return draft;
   }
 
   setLevel(value, index = this.active) {
@@ -198,9 +201,9 @@ class Desk {
     if (!open.length && !Object.keys(this.draft.levels).length) {
       return this.stop("This answer is decided already. Choose a level to change it.");
     }
-    const without = open.find((criterion) => this.part(criterion.id).machine === null);
-    if (without) return this.stop(`The model has no suggestion for “${without.name}”. Choose a level.`);
     const draft = this.begin();
+    const without = open.find((criterion) => !(criterion.id in draft.seen));
+    if (without) return this.stop(`There was no suggestion for “${without.name}”. Choose a level.`);
     for (const criterion of open) draft.levels[criterion.id] = draft.seen[criterion.id];
     return this.save();
   }
@@ -230,9 +233,9 @@ class Desk {
   }
 
   decision(kind, withReason) {
-    const { revision, seen, levels, reason, reasonKind, comments } = this.draft;
+    const { revision, seen, levels, reason, reasonKind } = this.draft;
     const said = withReason ? { reason, reason_kind: reasonKind } : { reason: "", reason_kind: "" };
-    return { kind, revision, seen, levels, ...said, comments };
+    return { kind, revision, seen, levels, ...said, comments: this.newComments };
   }
 
   lacksReason(forAll = false) {
@@ -252,7 +255,9 @@ class Desk {
       levels: message.levels, reason: message.reason, reasonKind: message.reason_kind, comments: message.comments,
     });
     this.refused = null;
-    return this.save();
+    if (message.kind === "decide") return this.save();
+    this.members = null;
+    return this.lookAtAlike();
   }
 
   leaveAsItIs() {
@@ -281,9 +286,13 @@ class Desk {
     this.begin().comments[target] = text;
   }
 
+  get newComments() {
+    const { comments } = this.view;
+    return Object.fromEntries(Object.entries(this.draft.comments).filter(([id, text]) => text !== (comments[id] ?? "")));
+  }
+
   saveComments() {
-    const changed = Object.entries(this.draft.comments).filter(([id, text]) => text !== (this.view.comments[id] ?? ""));
-    if (changed.length) this.post({ kind: "comment", comments: Object.fromEntries(changed) });
+    if (Object.keys(this.newComments).length) this.post({ kind: "comment", comments: this.newComments });
   }
 
   mark(index) {

@@ -15,11 +15,18 @@ function hint(key) {
   return key ? el("kbd", { "aria-hidden": "true" }, key) : null;
 }
 
-// A button does what its key does. A click leaves the focus where it is, so that the keys go on working.
+// A click leaves the focus where it is, so that the keys go on working; but a text in hand is kept first.
+function keepFocus(event) {
+  event.preventDefault();
+  const field = event.currentTarget.getRootNode().activeElement;
+  if (field?.matches("input, textarea")) field.blur();
+}
+
+// A button does what its key does.
 function button(desk, label, key, does, attributes = {}) {
   return el("button", {
     type: "button", "aria-keyshortcuts": key ? key.replace(" + ", "+") : null,
-    onmousedown: (event) => event.preventDefault(), onclick: () => desk.act(does), ...attributes,
+    onmousedown: keepFocus, onclick: () => desk.act(does), ...attributes,
   }, el("span", null, label), hint(key));
 }
 
@@ -105,7 +112,7 @@ function drawRefused(desk) {
       el("th", { scope: "col" }, name)))), el("tbody", null, refused.rows.map((row) => el("tr", null,
       el("th", { scope: "row" }, row.name), el("td", null, row.yours), el("td", { dir: "auto" }, row.stands))))),
     refused.gone ? button(desk, "Understood", "n", () => desk.leaveAsItIs()) : el("div", { class: "ways" },
-      button(desk, "Save mine", "y", () => desk.saveAnyway()),
+      button(desk, refused.message.kind === "decide" ? "Save mine" : "Look at them again", "y", () => desk.saveAnyway()),
       button(desk, "Leave what stands", "n", () => desk.leaveAsItIs())),
   ];
 }

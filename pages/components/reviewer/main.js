@@ -3,6 +3,7 @@
 const desks = new Map(); // upload -> desk: outlives a look at another screen, with what is chosen and unsaved there
 const rooms = new WeakMap(); // the component's root -> what is mounted there
 const LEAF_MS = 150; // leafing quickly through answers sends the last one only
+const SLOW_MS = 1500;
 const RESEND_MS = 8000;
 
 const settings = {
@@ -54,6 +55,7 @@ class Room {
       if (desk.pending.holds) send();
       else this.leaf = setTimeout(send, LEAF_MS);
     };
+    if (returned && desk.pending === null && desk.data !== null) desk.show(data.current);
     desk.receive(data);
     if (returned) {
       // Sent, but the screen was left before the answer came: the same message again is the same decision.
@@ -74,10 +76,14 @@ class Room {
   // A lost connection must not lose a decision: it is sent again until it is acknowledged, and told meanwhile.
   lookAfter() {
     const { desk } = this;
-    if (!desk.busy || performance.now() - desk.pending.sent < RESEND_MS) return;
-    desk.say("waiting", "Not saved yet: waiting for the server.");
-    desk.pending.message = { ...desk.pending.message, again: (desk.pending.message.again ?? 0) + 1 };
-    desk.send(desk.pending.message);
+    if (!desk.busy) return;
+    const waited = performance.now() - desk.pending.sent;
+    if (waited > SLOW_MS && !desk.pending.message.again) desk.say("waiting", "Working …");
+    if (waited > RESEND_MS) {
+      desk.say("waiting", "Not saved yet: waiting for the server.");
+      desk.pending.message = { ...desk.pending.message, again: (desk.pending.message.again ?? 0) + 1 };
+      desk.send(desk.pending.message);
+    }
     this.draw();
   }
 
@@ -134,7 +140,7 @@ class Room {
     const { view, members, refused, active, writing } = desk;
     const { levels, reasonKind, comments } = desk.draft;
     const written = writing === undefined ? comments : { ...comments, [writing]: "" };
-    this.section("bar", [desk.data.queue], () => drawBar(desk, open));
+    this.section("bar", [desk.data.queue, desk.notice.kind === "refused"], () => drawBar(desk, open));
     this.section("find", [find.kind, desk.found], () => drawFind(desk, find, () => this.closeFind()));
     this.section("refused", [refused], () => drawRefused(desk));
     this.section("answer", [view, members], () => drawAnswer(desk));

@@ -52,7 +52,7 @@ function drawLevel(desk, criterion, index, level, { part, chosen, wide, reachabl
     type: "button", role: "radio", "aria-checked": isChosen ? "true" : "false", tabindex: reachable ? "0" : "-1",
     class: `level${isChosen ? " chosen" : ""}${suggested ? " suggested" : ""}`,
     "data-focus": `level-${index}-${level.value}`, "data-criterion": criterion.id, "data-level": level.value,
-    onmousedown: (event) => event.preventDefault(), onclick: () => desk.act(() => desk.setLevel(level.value, index)),
+    onmousedown: keepFocus, onclick: () => desk.act(() => desk.setLevel(level.value, index)),
     onfocus: () => desk.mark(index),
   },
   el("kbd", null, String(level.value)),
@@ -83,6 +83,7 @@ function drawReason(desk) {
     el("input", {
       type: "text", maxlength: 2000, "data-focus": "reason", value: draft.reason,
       oninput: (event) => { desk.begin().reason = event.target.value; },
+      onkeydown: (event) => { if (event.key === "Enter") event.target.blur(); },
     }));
   return [el("section", { class: "reason", "aria-labelledby": "reason-head" },
     el("h3", { id: "reason-head" }, "Why another level than the model?"),

@@ -161,6 +161,7 @@ class TaskRow(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(String(100), unique=True)
     owner_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    submit_token: Mapped[str | None] = mapped_column(String(64), unique=True)  # of the form that made it
     retired_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     versions: Mapped[list[TaskVersion]] = relationship(back_populates="task", order_by="TaskVersion.number")
@@ -211,7 +212,7 @@ class LevelRow(Base):
 
 
 class LabelledExample(Base):
-    """An answer with known levels that came with the item bank."""
+    """An answer that a task is learned from. Without levels it waits in the pool to be labelled."""
 
     __tablename__ = "labelled_examples"
     __table_args__ = (UniqueConstraint("task_version_id", "response_key"),)
@@ -222,6 +223,92 @@ class LabelledExample(Base):
     levels: Mapped[dict[str, Any]]
     second: Mapped[dict[str, Any]]
     fold: Mapped[str] = mapped_column(String(20), default="")
+    source: Mapped[str] = mapped_column(String(10), default="bank", server_default="bank")  # bank, file, screen
+    added_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    added_at: Mapped[datetime | None]
+
+
+class ExampleFile(Base):
+    """A file of labelled answers that was taken in; its token makes a second click harmless."""
+
+    __tablename__ = "example_files"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    task_version_id: Mapped[int] = mapped_column(ForeignKey("task_versions.id", ondelete="CASCADE"), index=True)
+    submit_token: Mapped[str] = mapped_column(String(64), unique=True)
+    file_name: Mapped[str] = mapped_column(String(300))
+    file_sha256: Mapped[str] = mapped_column(String(64))
+    added: Mapped[int]
+    changed: Mapped[int]
+    left_out: Mapped[int]  # rows with errors, and copies
+    added_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    added_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class Adaptation(Base):
+    """One run that gives a task version to a student version; at its end there is a candidate, or an error.
+
+    With `source_version_id`, nothing is trained: what that candidate learned is put onto the base version.
+    """
+
+    __tablename__ = "adaptations"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    task_version_id: Mapped[int] = mapped_column(ForeignKey("task_versions.id", ondelete="CASCADE"), index=True)
+    base_student_version_id: Mapped[int] = mapped_column(ForeignKey("student_versions.id"))
+    source_version_id: Mapped[int | None] = mapped_column(ForeignKey("student_versions.id"))
+    requested_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    submit_token: Mapped[str] = mapped_column(String(64), unique=True)
+    job_id: Mapped[str] = mapped_column(String(100))
+    status: Mapped[str] = mapped_column(String(20))  # queued, running, done, failed, cancelled
+    quick: Mapped[bool] = mapped_column(default=False)  # stop at the first usable model
+    examples: Mapped[int]  # labelled ones, when it was asked for
+    stage: Mapped[str] = mapped_column(String(40), default="")
+    message: Mapped[str] = mapped_column(Text, default="")  # what it does now, for people
+    done: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int] = mapped_column(default=0)
+    parts: Mapped[dict[str, Any]]  # key -> result of what is finished, so that a killed run goes on
+    report: Mapped[dict[str, Any] | None]
+    candidate_version_id: Mapped[int | None] = mapped_column(ForeignKey("student_versions.id"))
+    error: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class Preview(Base):
+    """Every answer of the house scored by a candidate and by the active version, to see what would change."""
+
+    __tablename__ = "previews"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    candidate_version_id: Mapped[int] = mapped_column(
+        ForeignKey("student_versions.id", ondelete="CASCADE"), index=True
+    )
+    active_version_id: Mapped[int] = mapped_column(ForeignKey("student_versions.id"))
+    requested_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    submit_token: Mapped[str] = mapped_column(String(64), unique=True)
+    job_id: Mapped[str] = mapped_column(String(100))
+    status: Mapped[str] = mapped_column(String(20))  # queued, running, done, failed, cancelled
+    cursor: Mapped[int] = mapped_column(default=0)  # the last response that was looked at; ids ascend
+    done: Mapped[int] = mapped_column(default=0)  # answers scored by both
+    total: Mapped[int] = mapped_column(default=0)
+    others: Mapped[int] = mapped_column(default=0)  # of these, answers to tasks that the candidate must not move
+    moved: Mapped[int] = mapped_column(default=0)  # of those, how many it did move
+    error: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class PreviewChange(Base):
+    """A level that would be another one under a preview's candidate."""
+
+    __tablename__ = "preview_changes"
+    preview_id: Mapped[str] = mapped_column(ForeignKey("previews.id", ondelete="CASCADE"), primary_key=True)
+    response_id: Mapped[int] = mapped_column(
+        ForeignKey("responses.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    criterion_id: Mapped[int] = mapped_column(ForeignKey("criteria.id"), primary_key=True)
+    before: Mapped[int | None]  # None where the active version does not score the task
+    after: Mapped[int | None]
 
 
 class Upload(Base):
@@ -427,7 +514,7 @@ class ResponseFlag(Base):
 
 
 class StudentVersion(Base):
-    """One immutable checkpoint of the student."""
+    """One checkpoint of the student, never changed. One that adds a task names its parent and that task's version."""
 
     __tablename__ = "student_versions"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -436,8 +523,13 @@ class StudentVersion(Base):
     state: Mapped[str] = mapped_column(String(20))
     shapes: Mapped[dict[str, Any]]  # task key -> criterion key -> score points
     card: Mapped[dict[str, Any]]
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("student_versions.id"))
+    task_version_id: Mapped[int | None] = mapped_column(ForeignKey("task_versions.id"), index=True)
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     activated_at: Mapped[datetime | None]
+    activated_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    replaced_id: Mapped[int | None] = mapped_column(ForeignKey("student_versions.id"))  # active before; to roll back to
 
 
 class VersionMetric(Base):

@@ -11,14 +11,18 @@ from db.engine import Database
 from db.schema import migrate
 from scoring.errors import InvalidInput, ModelUnavailable
 from scoring.services.accounts import Accounts
+from scoring.services.adaptations import Adaptations
 from scoring.services.alerts import Alerts
 from scoring.services.audit import Audit
+from scoring.services.authoring import Authoring
+from scoring.services.examples import Examples
 from scoring.services.expert_use import ExpertUse
 from scoring.services.explanations import Explanations
 from scoring.services.feedback import Feedback
 from scoring.services.health import Health
 from scoring.services.jobs import Jobs
 from scoring.services.looks import Looks
+from scoring.services.promotion import Promotion
 from scoring.services.review import Review
 from scoring.services.rules import Rules
 from scoring.services.scores import Scores
@@ -46,6 +50,10 @@ class Services:
     scores: Scores
     review: Review
     versions: Versions
+    authoring: Authoring
+    examples: Examples
+    adaptations: Adaptations
+    promotion: Promotion
     explanations: Explanations
     expert_use: ExpertUse
     word_reports: WordReports
@@ -78,6 +86,10 @@ def open_services(settings: Settings) -> Services:
         scores=Scores(database),
         review=Review(database),
         versions=Versions(database),
+        authoring=Authoring(database, settings.max_upload_mb * 1024 * 1024),
+        examples=Examples(database, settings.max_upload_mb * 1024 * 1024),
+        adaptations=Adaptations(database, jobs),
+        promotion=Promotion(database, jobs),
         explanations=Explanations(database, jobs),
         expert_use=ExpertUse(database),
         word_reports=WordReports(database, jobs),

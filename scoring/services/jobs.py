@@ -9,14 +9,19 @@ from dbos import DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions
 from sqlalchemy.orm import Session
 
 from scoring.jobs import (
+    ADD_TASK,
     APPLICATION_NAME,
     APPLICATION_VERSION,
     BACKGROUND_QUEUE,
+    BRING_UP_TO_DATE,
     BULK_QUEUE,
     EXPLAIN_RESPONSE,
     EXPLAIN_UPLOAD,
     INTERACTIVE_QUEUE,
+    PREVIEW,
+    PREVIEW_QUEUE,
     SCORE_UPLOAD,
+    TRAINING_QUEUE,
     TRY_TEXT,
 )
 
@@ -48,6 +53,18 @@ class Jobs:
     def enqueue_trial(self, session: Session, trial_id: str) -> None:
         """Queue the scoring of an edited text."""
         self._enqueue(session, INTERACTIVE_QUEUE, TRY_TEXT, trial_id, trial_id)
+
+    def enqueue_adaptation(self, session: Session, run_id: str, job_id: str) -> None:
+        """Queue the training of a task."""
+        self._enqueue(session, TRAINING_QUEUE, ADD_TASK, job_id, run_id, job_id)
+
+    def enqueue_bring_up_to_date(self, session: Session, run_id: str, job_id: str) -> None:
+        """Queue putting what a candidate learned onto the active version."""
+        self._enqueue(session, PREVIEW_QUEUE, BRING_UP_TO_DATE, job_id, run_id, job_id)
+
+    def enqueue_preview(self, session: Session, preview_id: str, job_id: str) -> None:
+        """Queue a preview of what a candidate would change."""
+        self._enqueue(session, PREVIEW_QUEUE, PREVIEW, job_id, preview_id, job_id)
 
     def close(self) -> None:
         """Give the client's connections back."""

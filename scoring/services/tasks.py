@@ -6,9 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, selectinload
 
+from db.adaptation_queries import labelled_count
 from db.engine import Database
 from db.queries import RESPONSE_COLUMNS
 from db.tables import (
@@ -21,13 +22,14 @@ from db.tables import (
     utc_now,
 )
 from scoring.domain import Criterion, Role, Task, content_hash, task_from_json, task_to_json
-from scoring.errors import Conflict, InvalidFile, NotFound
+from scoring.errors import Conflict, InvalidFile, NotAllowed, NotFound
 from scoring.itembank import ItemBank, read_item_bank
 from scoring.services.actors import Actor, require
 from scoring.services.audit import record
 from scoring.services.versions import active_version
 
-_TABLE_COLUMNS = {*RESPONSE_COLUMNS, "flags", "total", "reviewed"}
+TABLE_COLUMNS = frozenset({*RESPONSE_COLUMNS, "flags", "total", "reviewed"})
+"""No criterion may be called like one of these."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,10 @@ class TaskSummary:
     task: Task
     figure: str  # SVG source of the stimulus figure, or empty
     scorable: bool  # the active student scores this version
-    examples: int
+    examples: int  # labelled answers; those that wait to be labelled don't count
     retired: bool
+    owner_id: int | None = None  # the educator whose task it is; None once it is published to everyone
+    owner: str = ""  # their name
 
 
 @dataclass(frozen=True)
@@ -65,13 +69,13 @@ class Tasks:
             query = select(TaskRow).where(or_(TaskRow.owner_id.is_(None), TaskRow.owner_id == user.id))
             if not retired:
                 query = query.where(TaskRow.retired_at.is_(None))
-            summaries = [_summary(session, row) for row in session.scalars(query)]
+            summaries = [summary_of(session, row) for row in session.scalars(query)]
         return sorted(summaries, key=lambda s: (s.retired, s.task.title.lower(), s.id))
 
     def get(self, actor: Actor, task_id: int) -> TaskSummary:
         """One task in its newest version."""
         with self._database.read() as session:
-            return _summary(session, visible_task(session, require(session, actor), task_id))
+            return summary_of(session, visible_task(session, require(session, actor), task_id))
 
     def examples(self, actor: Actor, task_id: int) -> list[ExampleLevels]:
         """The level distribution of the labelled answers that came with a task."""
@@ -111,7 +115,7 @@ def load_item_bank(database: Database, folder: Path, actor_id: int | None = None
     bank = read_item_bank(folder)
     for task in bank.tasks.values():
         for criterion in task.criteria:
-            if criterion.id in _TABLE_COLUMNS:
+            if criterion.id in TABLE_COLUMNS:
                 raise InvalidFile(
                     f"task {task.id!r}: criterion id {criterion.id!r} names a column of the score table; choose another"
                 )
@@ -140,6 +144,21 @@ def visible_task(session: Session, user: User, task_id: int) -> TaskRow:
     row = session.get(TaskRow, task_id)
     if row is None or row.owner_id not in (None, user.id):
         raise NotFound("There is no such task.")
+    return row
+
+
+def editable_task(session: Session, user: User, task_id: int) -> TaskRow:
+    """A task that the user may change and teach to the model: their own, or any for an administrator.
+
+    Raises:
+        NotFound: there is none, or it is somebody else's own; the two look alike on purpose.
+        NotAllowed: it is published to everyone, so that changing it is an administrator's act.
+    """
+    row = session.get(TaskRow, task_id)
+    if row is None or (user.role != Role.ADMINISTRATOR and row.owner_id not in (None, user.id)):
+        raise NotFound("There is no such task.")
+    if user.role != Role.ADMINISTRATOR and row.owner_id is None:
+        raise NotAllowed("This task is published to everyone, so only an administrator may change it.")
     return row
 
 
@@ -190,55 +209,18 @@ def require_current(session: Session, user: User, task_version_id: int) -> TaskV
     return newest
 
 
-def _summary(session: Session, row: TaskRow) -> TaskSummary:
-    version = newest_version(session, row)
-    task = task_of(version)
-    student = active_version(session)
-    examples = session.scalar(
-        select(func.count()).select_from(LabelledExample).where(LabelledExample.task_version_id == version.id)
-    )
-    return TaskSummary(
-        id=row.id,
-        version_id=version.id,
-        version_number=version.number,
-        task=task,
-        figure=version.figure,
-        scorable=student is not None and student.shapes.get(task.id) == task.scoring_shape(),
-        examples=examples or 0,
-        retired=row.retired_at is not None,
-    )
-
-
-def _figure(folder: Path, task: Task) -> str:
-    if not task.stimulus_figure:
-        return ""
-    path = (folder / "figures" / task.stimulus_figure.removeprefix("figures/")).resolve()
-    if not path.is_relative_to(folder.resolve()) or not path.exists():
-        raise InvalidFile(f"task {task.id!r}: stimulus_figure {task.stimulus_figure!r} is not in {folder}/figures")
-    return path.read_text(encoding="utf-8")
-
-
-def _publish(session: Session, task: Task, figure: str, bank: ItemBank, actor_id: int | None) -> int | None:
+def add_version(
+    session: Session, row: TaskRow, number: int, task: Task, figure: str, actor_id: int | None
+) -> TaskVersion:
+    """Write what a task says as one more version of it."""
     entry = task_to_json(task)
-    digest = content_hash([entry, figure])
-    row = session.scalar(select(TaskRow).where(TaskRow.key == task.id))
-    number = 1
-    if row is None:
-        row = TaskRow(key=task.id)
-        session.add(row)
-        session.flush()
-    else:
-        newest = newest_version(session, row)
-        if newest.content_hash == digest:
-            return None
-        number = newest.number + 1
     version = TaskVersion(
         task_id=row.id,
         number=number,
         title=task.title,
         content={key: value for key, value in entry.items() if key != "criteria"},
         figure=figure,
-        content_hash=digest,
+        content_hash=task_hash(task, figure),
         created_by=actor_id,
         criteria=[
             CriterionRow(
@@ -253,6 +235,57 @@ def _publish(session: Session, task: Task, figure: str, bank: ItemBank, actor_id
     )
     session.add(version)
     session.flush()
+    return version
+
+
+def task_hash(task: Task, figure: str) -> str:
+    """Says whether two versions of a task say the same."""
+    return content_hash([task_to_json(task), figure])
+
+
+def summary_of(session: Session, row: TaskRow) -> TaskSummary:
+    """A task as lists show it."""
+    version = newest_version(session, row)
+    task = task_of(version)
+    student = active_version(session)
+    owner = session.get(User, row.owner_id) if row.owner_id is not None else None
+    return TaskSummary(
+        id=row.id,
+        version_id=version.id,
+        version_number=version.number,
+        task=task,
+        figure=version.figure,
+        scorable=student is not None and student.shapes.get(task.id) == task.scoring_shape(),
+        examples=labelled_count(session, version.id),
+        retired=row.retired_at is not None,
+        owner_id=row.owner_id,
+        owner=owner.name if owner is not None else "",
+    )
+
+
+def _figure(folder: Path, task: Task) -> str:
+    if not task.stimulus_figure:
+        return ""
+    path = (folder / "figures" / task.stimulus_figure.removeprefix("figures/")).resolve()
+    if not path.is_relative_to(folder.resolve()) or not path.exists():
+        raise InvalidFile(f"task {task.id!r}: stimulus_figure {task.stimulus_figure!r} is not in {folder}/figures")
+    return path.read_text(encoding="utf-8")
+
+
+def _publish(session: Session, task: Task, figure: str, bank: ItemBank, actor_id: int | None) -> int | None:
+    row = session.scalar(select(TaskRow).where(TaskRow.key == task.id))
+    number = 1
+    if row is None:
+        row = TaskRow(key=task.id)
+        session.add(row)
+        session.flush()
+    else:
+        newest = newest_version(session, row)
+        # A task that people have changed in the meantime is theirs; the folder's text does not overwrite it.
+        if newest.created_by is not None or newest.content_hash == task_hash(task, figure):
+            return None
+        number = newest.number + 1
+    version = add_version(session, row, number, task, figure, actor_id)
     answers = bank.of_task(task.id)
     session.add_all(
         LabelledExample(

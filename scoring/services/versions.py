@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import shutil
@@ -17,7 +18,7 @@ from sqlalchemy.orm import Session
 from db.engine import Database
 from db.tables import MachineScore, StudentVersion, VersionMetric, utc_now
 from scoring.domain import Role
-from scoring.errors import Conflict, ModelUnavailable, NotFound
+from scoring.errors import Conflict, ModelUnavailable, NotFound, StorageFull
 from scoring.services.actors import Actor, require
 from scoring.services.audit import record
 
@@ -75,40 +76,58 @@ class Versions:
             version = active_version(session)
             if version is None:
                 return []
-            rows = session.scalars(
-                select(VersionMetric)
-                .where(VersionMetric.student_version_id == version.id, VersionMetric.task_key == task_key)
-                .order_by(VersionMetric.id)
-            )
-            return [Metric(m.task_key, m.criterion_key, m.name, m.value, m.low, m.high, m.n) for m in rows]
+            return metrics_of(session, version.id, task_key)
 
     def activate(self, actor: Actor, version_id: int) -> None:
         """Let a version score from now on; scores that exist stay as they are until somebody scores again.
 
         Raises:
-            Conflict: it is active already.
+            Conflict: it is active already, or adds a task to a version that is not the active one.
             ModelUnavailable: its folder is missing or damaged; the active version stays.
         """
-        with self._database.write() as session:
+        with self._database.read() as session:
             require(session, actor, Role.ADMINISTRATOR)
+            row = session.get(StudentVersion, version_id)
+            folder = None if row is None else Path(row.folder)
+        if folder is not None:
+            # Outside the transaction: it reads the whole file.
+            read_manifest(folder)
+        with self._database.write() as session:
+            user = require(session, actor, Role.ADMINISTRATOR)
             row = session.get(StudentVersion, version_id)
             if row is None:
                 raise NotFound("There is no such version.")
-            if row.state == ACTIVE:
-                raise Conflict("This version is active already.")
-            read_manifest(Path(row.folder))
-            before = active_version(session)
-            if before is not None:
-                before.state = RETIRED
-            row.state, row.activated_at = ACTIVE, utc_now()
-            record(
-                session,
-                actor.user_id,
-                "version.activate",
-                "student_version",
-                row.id,
-                before=before and before.id,
-            )
+            switch_to(session, user.id, row)
+
+
+def switch_to(session: Session, user_id: int, row: StudentVersion, **detail: Any) -> None:
+    """Make a version the active one, and record who did it.
+
+    Raises:
+        Conflict: it is active already, or it is stale.
+    """
+    if row.state == ACTIVE:
+        raise Conflict("This version is active already.")
+    before = active_version(session)
+    if is_stale(row, before):
+        raise Conflict(
+            "Another version became active since this one was made, and it may know tasks that this one does not. "
+            "Bring this one up to date, then activate it."
+        )
+    if before is not None:
+        before.state = RETIRED
+        # Written first: the database holds one active version at most at any moment.
+        session.flush()
+    row.state, row.activated_at, row.activated_by = ACTIVE, utc_now(), user_id
+    row.replaced_id = before.id if before is not None else None
+    record(
+        session, user_id, "version.activate", "student_version", row.id, before=before and before.id, **detail
+    )  # fmt: skip
+
+
+def is_stale(row: StudentVersion, active: StudentVersion | None) -> bool:
+    """Whether a version adds its task to another version than the active one, whose other tasks it may lack."""
+    return row.parent_id is not None and active is not None and active.id not in (row.parent_id, row.id)
 
 
 def active_version(session: Session) -> StudentVersion | None:
@@ -133,17 +152,42 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def register_student(database: Database, folder: Path, store: Path, actor_id: int | None = None) -> str:
+def register_student(
+    database: Database,
+    folder: Path,
+    store: Path,
+    actor_id: int | None = None,
+    *,
+    parent_id: int | None = None,
+    task_version_id: int | None = None,
+) -> str:
     """Copy a version folder into `store` and list it; the first one becomes active. Idempotent.
+
+    Args:
+        database: Where it is listed.
+        folder: What training wrote.
+        store: The folder of all versions; one each, by key.
+        actor_id: Who asked for it; `None` for the program itself.
+        parent_id: The version that it was made from by adding a task.
+        task_version_id: That task's version.
 
     Returns:
         The version's key.
+
+    Raises:
+        ModelUnavailable: the folder is damaged.
+        StorageFull: the disk is full; nothing is listed, and no half copy stays.
     """
     manifest = read_manifest(folder)
     key = str(manifest["version_id"])
     card_path = folder / "card.json"
     card = json.loads(card_path.read_text(encoding="utf-8")) if card_path.exists() else {}
-    home = _copy(folder, store / key)
+    try:
+        home = _copy(folder, store / key)
+    except (OSError, shutil.Error) as error:
+        if is_no_space(error):
+            raise StorageFull(f"{store}: the disk is full, so the version was not saved.") from error
+        raise
     with database.write() as session:
         known = session.scalar(select(StudentVersion).where(StudentVersion.version_key == key))
         if known is not None:
@@ -157,13 +201,24 @@ def register_student(database: Database, folder: Path, store: Path, actor_id: in
             state=ACTIVE if first else CANDIDATE,
             shapes=manifest["student"]["tasks"],
             card=card,
+            parent_id=parent_id,
+            task_version_id=task_version_id,
+            created_by=actor_id,
             activated_at=utc_now() if first else None,
         )
         session.add(row)
         session.flush()
         session.add_all(VersionMetric(student_version_id=row.id, **metric) for metric in _metrics(card))
-        record(session, actor_id, "version.register", "student_version", row.id, state=row.state)
+        record(
+            session, actor_id, "version.register", "student_version", row.id,
+            state=row.state, parent=parent_id, task_version=task_version_id,
+        )  # fmt: skip
     return key
+
+
+def is_no_space(error: BaseException) -> bool:
+    """Whether an error says that the disk took no more bytes."""
+    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error)
 
 
 def _copy(folder: Path, home: Path) -> Path:
@@ -204,8 +259,6 @@ def _metrics(card: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _summary(session: Session, row: StudentVersion) -> VersionSummary:
-    folder = Path(row.folder)
-    size = sum(path.stat().st_size for path in folder.iterdir()) if folder.exists() else 0
     scores = select(func.count()).select_from(MachineScore).where(MachineScore.student_version_id == row.id)
     return VersionSummary(
         row.id,
@@ -215,7 +268,23 @@ def _summary(session: Session, row: StudentVersion) -> VersionSummary:
         row.created_at,
         row.activated_at,
         tuple(row.shapes),
-        size,
+        bytes_of(row),
         session.scalar(scores) or 0,
         row.card,
     )
+
+
+def bytes_of(row: StudentVersion) -> int:
+    """What a version takes on disk."""
+    folder = Path(row.folder)
+    return sum(path.stat().st_size for path in folder.iterdir()) if folder.exists() else 0
+
+
+def metrics_of(session: Session, version_id: int, task_key: str) -> list[Metric]:
+    """What was measured for a task on answers that a version was not trained on."""
+    rows = session.scalars(
+        select(VersionMetric)
+        .where(VersionMetric.student_version_id == version_id, VersionMetric.task_key == task_key)
+        .order_by(VersionMetric.id)
+    )
+    return [Metric(m.task_key, m.criterion_key, m.name, m.value, m.low, m.high, m.n) for m in rows]

@@ -35,6 +35,11 @@ class Things:
     finished: str
     response: int
     candidate: int
+    own_task: int  # of the educator's own
+    adding: int  # a candidate that adds it
+    stale: int  # another one, made from a version that is not active
+    run: str
+    preview: str
     alike: tuple[int, ...]  # answers of `upload` that say the same and were scored differently
     file: ClassFile
     trial: str

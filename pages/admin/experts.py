@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from pages.components.explanation_charts import layer_name, use_map, use_over_time
+from pages.components.explanation_charts import gate_bars, layer_name, use_map, use_over_time
 from pages.components.explanation_parts import describe_experts
 from pages.components.frame import empty_state, heading, told_plainly
 from pages.components.session import Key, current_actor, services
@@ -106,7 +106,11 @@ def _show_task(actor: Actor, report: ExpertReport, tasks: dict[str, TaskSummary]
     if not days:
         st.caption("No answers to this task were scored in the last 90 days, or none with this level.")
         return
-    use_over_time([f"{use.day:%d %b %Y}" for use in days], [use.weights[layer] for use in days], "days")
+    if len(days) == 1:
+        usual = [("labelled answers of the task", report.tasks[task.task.id].weights[layer])]
+        gate_bars(days[0].weights[layer], usual, "scored answers", "days")
+    else:
+        use_over_time([f"{use.day:%d %b %Y}" for use in days], [use.weights[layer] for use in days], "days")
     st.caption(
         f"The mean share of each expert in {counted(sum(use.answers for use in days), 'scored answer')}, by day."
     )

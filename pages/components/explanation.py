@@ -24,7 +24,7 @@ from scoring.services.explanations import (
 )
 from scoring.services.review import ResponseView
 
-POLL_S = 0.25
+POLL_S = 0.15
 SLOW_AFTER_S = 15
 PARTS = ("How sure", "Similar answers", "Experts", "Try another wording")
 # In log-odds: so much at least must a word move the choice between two levels to get the deepest colour.
@@ -175,8 +175,11 @@ def _show_words(view: ResponseView, explanation: Explanation, reading: Reading) 
             st.html(highlights.highlighted(view.text, spans, reading.values, reading.scale, reading.meaning, read))
     if reading.sentence:
         st.markdown((":material/verified: " if reading.shown else ":material/block: ") + plain(reading.sentence))
-    if reading.shown:
+    if reading.shown and not highlights.stands_out(reading.values, reading.scale):
+        st.caption("No word stands out: many words did a little each.")
+    elif reading.shown:
         st.html(highlights.legend(reading.meaning))
+    if reading.shown:
         with st.expander("The words as a list"):
             _show_list(view, explanation, reading)
 

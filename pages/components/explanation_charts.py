@@ -10,8 +10,12 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pages.components.charts import BLUES, EDGE, draw
 
-# Okabe and Ito's, beside the blue bars: told apart by shape as well.
+# Okabe and Ito's colours; told apart by shape and dash as well.
 MARKS = (("diamond", "#E69F00"), ("circle-open", "#CC79A7"), ("x", "#009E73"))
+LINES = (
+    ("#0072B2", "solid", "circle"), ("#E69F00", "dash", "diamond"), ("#009E73", "dot", "square"),
+    ("#CC79A7", "dashdot", "x"),
+)  # fmt: skip
 
 
 def layer_name(layer: int, layers: int) -> str:
@@ -71,21 +75,21 @@ def use_over_time(days: Sequence[str], shares: Sequence[Sequence[float]], key: s
     """Mean share of each expert of one layer, by day.
 
     Args:
-        days: (N,) dates.
+        days: (N,) dates, at least one.
         shares: (N, E) each day's mean weights.
         key: of the chart.
     """
     figure = go.Figure()
-    dashes = ("solid", "dash", "dot", "dashdot")
-    for expert in range(len(shares[0]) if shares else 0):
+    for expert in range(len(shares[0])):
+        colour, dash, symbol = LINES[expert % len(LINES)]
         figure.add_scatter(
             x=list(days), y=[100 * row[expert] for row in shares], mode="lines+markers", name=f"expert {expert + 1}",
-            line={"dash": dashes[expert % len(dashes)], "width": 2.5},
+            line={"color": colour, "dash": dash, "width": 2.5}, marker={"symbol": symbol, "size": 8},
             hovertemplate="%{x}: %{y:.0f}%<extra>expert " + str(expert + 1) + "</extra>",
         )  # fmt: skip
-    last = _said(shares[-1]) if shares else "no data"
+    said = f"Share of each expert by day, from {days[0]} to {days[-1]}; on the last day {_said(shares[-1])}"
     draw(
-        figure, key, f"Share of each expert by day, from {days[0]} to {days[-1]}; on the last day {last}", height=280,
+        figure, key, said, height=280,
         margin={"l": 8, "r": 12, "t": 8, "b": 8}, yaxis={"range": [0, 102], "ticksuffix": "%", "title": None},
         xaxis={"type": "category", "title": None},
         legend={"orientation": "h", "x": 0, "y": -0.15, "yanchor": "top"},
@@ -94,20 +98,21 @@ def use_over_time(days: Sequence[str], shares: Sequence[Sequence[float]], key: s
 
 def use_map(rows: Sequence[str], shares: Sequence[Sequence[float]], key: str) -> None:
     """Mean share of each expert (columns) for tasks or levels (rows), with the figure in each cell."""
-    experts = [f"expert {i + 1}" for i in range(len(shares[0]))]
+    # Numbers alone, for narrow screens; the axis says of what.
+    experts = [str(i + 1) for i in range(len(shares[0]))]
     figure = go.Figure(
         go.Heatmap(
             z=[[100 * value for value in row] for row in shares], x=experts, y=list(rows), zmin=0, zmax=100,
             # No darker than the figures in it can be read on.
             colorscale=[[0, "#F1F8FA"], [0.6, "#70B2C3"], [1, "#4C9DB1"]], showscale=False, xgap=2, ygap=2,
             texttemplate="%{z:.0f}%", textfont={"color": "#10262D"},
-            hovertemplate="%{y}, %{x}: %{z:.0f}%<extra></extra>",
+            hovertemplate="%{y}, expert %{x}: %{z:.0f}%<extra></extra>",
         )
     )  # fmt: skip
     said = "; ".join(f"{name}: {_said(row)}" for name, row in zip(rows, shares, strict=True))
     draw(
-        figure, key, said, height=56 + 34 * len(rows), margin={"l": 4, "r": 8, "t": 28, "b": 4},
-        xaxis={"side": "top", "title": None}, yaxis={"autorange": "reversed", "title": None},
+        figure, key, said, height=72 + 34 * len(rows), margin={"l": 4, "r": 8, "t": 44, "b": 4},
+        xaxis={"side": "top", "title": "expert", "type": "category"}, yaxis={"autorange": "reversed", "title": None},
     )  # fmt: skip
 
 

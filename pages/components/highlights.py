@@ -81,6 +81,11 @@ def highlighted(
     return _page(_marked(text, marks) + f'<span class="said">{escape(summary)}</span>')
 
 
+def stands_out(values: Sequence[float], scale: float) -> bool:
+    """Whether any word is marked at all."""
+    return any(depth(value, scale) for value in values)
+
+
 def with_differences(text: str, spans: Sequence[Span]) -> str:
     """HTML of a text in which some stretches are set off, for comparing."""
     marks = {(start, end): ("differs", "", "") for start, end in spans if start < end}

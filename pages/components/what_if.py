@@ -53,7 +53,7 @@ def show_what_if(actor: Actor, view: ResponseView, criterion: Criterion, state: 
 
 
 def _show_change(view: ResponseView, criterion: Criterion, before: Explanation, text: str, after: Explanation) -> None:
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         for each in view.task.criteria:
             old, new = before.criterion(each.id), after.criterion(each.id)
             moved = new.expected - old.expected

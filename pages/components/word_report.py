@@ -116,6 +116,7 @@ def show_disagreements(actor: Actor, task: TaskSummary, criterion: Criterion) ->
             st.toast(f"{counted(asked, 'answer')} will be explained while nothing else is to do.")
         else:
             st.toast("They are on their way.")
+    st.html(highlights.legend(Meaning()))
     for each in found[:SHOWN]:
         _show_disagreement(each, criterion)
     if len(found) > SHOWN:

@@ -65,11 +65,8 @@ def check_responses(
     mates = closest_classmates(read, whose, about.shown, words=limits.classmate_words, share=limits.classmate_share)
     heartbeat()
     used = Counter(word for words in read for word in set(words))
-    answers = [
-        single.Answer(text, words, about, used, usual, limits)
-        for usual in [_usual_length(read, about)]
-        for text, words in zip(texts, read, strict=True)
-    ]
+    usual = _usual_length(read, about)
+    answers = [single.Answer(text, words, about, used, usual, limits) for text, words in zip(texts, read, strict=True)]
     off_topic = _off_topic(answers, about, limits, embeddings, task_embeddings)
     checked = []
     for index, answer in enumerate(answers):

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from db.engine import Database
 from db.explanation_queries import gates_of_task
 from db.tables import ExpertProfile, TaskRow, utc_now
-from scoring.domain import Criterion, Role
+from scoring.domain import Role
 from scoring.services.actors import Actor, require
 from scoring.services.explanation_context import Expert, Layers, read_experts
 from scoring.services.tasks import newest_version, task_of, visible_task
@@ -110,19 +110,18 @@ class ExpertUse:
 
 def _task_use(session: Session, key: str, entry: Mapping[str, Any]) -> TaskUse:
     row = session.scalar(select(TaskRow).where(TaskRow.key == key))
-    title, criteria = key, dict[str, Criterion]()
-    if row is not None:
-        task = task_of(newest_version(session, row))
-        title, criteria = task.title, {criterion.id: criterion for criterion in task.criteria}
+    task = task_of(newest_version(session, row)) if row is not None else None
+    criteria = task.criteria if task is not None else ()
     return TaskUse(
-        title=title,
+        title=task.title if task is not None else key,
         answers=entry["answers"],
         weights=_layers(entry["weights"]),
         entropy=tuple(entry["entropy"]),
         levels=tuple(
-            LevelUse(criteria[of["criterion_id"]].name, of["level"], of["answers"], _layers(of["weights"]))
+            LevelUse(criterion.name, of["level"], of["answers"], _layers(of["weights"]))
+            for criterion in criteria
             for of in entry["levels"]
-            if of["criterion_id"] in criteria
+            if of["criterion_id"] == criterion.id
         ),
     )
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from db.engine import Database
 from db.explanation_queries import insert_new, scoring_version, stored_explanation
-from db.queries import is_hidden
+from db.queries import hidden, is_hidden
 from db.tables import Explanation as ExplanationRow
 from db.tables import Response, StudentVersion, Trial, utc_now
 from scoring.errors import Conflict, InvalidInput, NotFound
@@ -127,14 +127,23 @@ class Explanations:
             The trial's id; the same one for a text that the actor tried before.
 
         Raises:
-            Conflict, InvalidInput: as `of` does, or the text is too long.
+            Conflict: as `of` does, or it is the text of another answer that is to be scored without the machine.
+            InvalidInput: as `of` does, or the text is too long.
         """
         if len(text) > LONGEST_TRIAL:
             raise InvalidInput(f"The text has {len(text):,} characters; at most {LONGEST_TRIAL:,} can be tried.")
         # No database keeps a NUL in a text, and no student reads it.
         text = text.replace("\x00", "")
         with self._database.write() as session:
-            _, version = _explainable(session, actor, response_id)
+            response, version = _explainable(session, actor, response_id)
+            hidden_twin = select(Response.id).where(
+                Response.upload_id == response.upload_id, Response.text == text, hidden()
+            )
+            if session.scalar(hidden_twin.limit(1)) is not None:
+                raise Conflict(
+                    "This is the text of an answer that was drawn to be scored without the model's help. "
+                    "Decide on that one first."
+                )
             before = session.scalars(
                 select(Trial)
                 .where(Trial.response_id == response_id, Trial.user_id == actor.user_id)

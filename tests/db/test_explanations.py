@@ -171,6 +171,14 @@ def test_an_answer_drawn_for_blind_scoring_is_explained_only_once_decided(school
     assert isinstance(of(school, response), Pending)
 
 
+def test_the_text_of_a_blind_answer_cannot_be_tried_on_another(school: School, response: int) -> None:
+    with school.database.write() as session:
+        session.execute(update(Response).where(Response.id == response + 1).values(blind=True))
+    with pytest.raises(Conflict, match="Decide on that one first"):
+        school.services.explanations.try_text(school.educator, response, "It is warm.")
+    assert school.count("trials") == 0
+
+
 def test_a_deleted_response_takes_its_explanations_and_trials_along(school: School, response: int) -> None:
     of(school, response)
     trial = school.services.explanations.try_text(school.educator, response, "x")

@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 
 FOLDER = Path(__file__).parent
-SCRIPTS = ("desk.js", "keys.js", "draw.js", "rubric.js", "main.js")
+SCRIPTS = ("mail.js", "desk.js", "keys.js", "draw.js", "rubric.js", "main.js")
 
 
 def _read(*names: str) -> str:

@@ -1,35 +1,21 @@
-// What one person has in hand at the review desk: the answer that shows, what is chosen on it, and the one
-// message that waits to be acknowledged. Knows nothing of the page, so that every rule of order is here.
+// What one person has in hand at the review desk: the levels, reasons and comments chosen and not saved yet. Knows
+// nothing of the page.
 
-const STOP = "stop"; // what an act returns when it could not be done and what was typed after it must not be
-const KEPT_VIEWS = 60;
-const DROPPED_SHOWS_MS = 5000;
-
-class Desk {
+class Desk extends Mail {
   constructor() {
-    this.data = null; // what the server said last
-    this.views = new Map(); // response id -> its newest view
-    this.after = new Map(); // response id -> the one after it in the order
-    this.before = new Map();
-    this.drafts = new Map(); // response id -> what is chosen on it and not saved yet
-    this.current = null; // the response that shows
+    super();
+    this.drafts = new Map(); // response id -> what is chosen on it
     this.active = 0; // the criterion that the next number sets
-    this.pending = null; // the message that is not acknowledged yet
-    this.waiting = []; // acts that came meanwhile, in order
-    this.notice = { kind: "", text: "", until: 0 };
+    this.writing = null; // the criterion whose comment is open, "" for the whole answer
     this.refused = null; // a decision that was not saved, with what stands instead
     this.members = null; // the group of alike answers that was looked at
     this.found = null; // what the search found
-    this.send = () => {}; // set by whoever connects the desk to the server
-    this.changed = () => {}; // set by whoever draws it
-    this.nonce = () => crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+    this.drawing = false;
   }
 
   // Reading
 
-  get view() { return this.views.get(this.current) ?? null; }
   get rubric() { return this.data.rubric; }
-  get busy() { return this.pending !== null && this.pending.holds; }
   get draft() { return this.drafts.get(this.current) ?? EMPTY_DRAFT; }
 
   part(id) { return this.view.parts[id]; }
@@ -58,39 +44,9 @@ class Desk {
 
   template(target) { return this.data.templates[target]?.[this.chosen(target)] ?? ""; }
 
-  // Hearing from the server
-
-  receive(data) {
-    this.data = data;
-    for (const view of data.answers) {
-      this.views.delete(view.id);
-      this.views.set(view.id, view);
-    }
-    for (const id of [...this.views.keys()].slice(0, Math.max(0, this.views.size - KEPT_VIEWS))) {
-      if (id !== this.current) this.views.delete(id);
-    }
-    data.order.forEach((id, place) => {
-      if (place + 1 < data.order.length) {
-        this.after.set(id, data.order[place + 1]);
-        this.before.set(data.order[place + 1], id);
-      }
-    });
-    if (this.current === null) this.show(data.current);
-    if (this.pending !== null && data.answer_to?.nonce === this.pending.message.nonce) this.settle(data.answer_to);
-    if (this.view === null && !this.busy) this.show(data.current);
-    this.drain();
-    this.changed();
-  }
-
-  settle(answer) {
-    const { message } = this.pending;
-    this.pending = null;
-    if (this.notice.kind === "waiting") this.say("", "");
+  settled(message, answer) {
     if (!answer.done) {
-      this.refused = answer.refused ? { ...answer.refused, message } : null;
-      this.say("refused", answer.text);
-      if (answer.show !== null) this.show(answer.show);
-      this.drop();
+      if (answer.refused) this.refused = { ...answer.refused, message };
       return;
     }
     for (const id of answer.saved) this.drafts.delete(id);
@@ -99,53 +55,8 @@ class Desk {
     for (const [target, text] of Object.entries(message.comments ?? {})) {
       if (draft?.comments[target] === text) delete draft.comments[target];
     }
-    if (message.kind === "queue") {
-      this.after.clear();
-      this.before.clear();
-    }
-    this.members = answer.members ? { id: message.response_id, list: answer.members } : this.members;
+    if (answer.members) this.members = { id: message.response_id, list: answer.members };
     this.found = answer.found ?? null;
-    if (answer.text && performance.now() > this.notice.until) this.say("done", answer.text);
-    if (answer.show !== null) this.show(answer.show);
-  }
-
-  // Acting. Everything that depends on the answer that shows comes through `act`.
-
-  act(does) {
-    if (this.busy) this.waiting.push(does);
-    else if (does() === STOP) this.drop();
-    this.changed();
-  }
-
-  drain() {
-    while (this.waiting.length && !this.busy) {
-      if (this.waiting.shift()() === STOP) this.drop();
-    }
-  }
-
-  // What was typed ahead was meant for what did not come.
-  drop() {
-    const count = this.waiting.length;
-    this.waiting = [];
-    if (!count) return;
-    this.notice.text += ` ${count === 1 ? "One press" : `${count} presses`} after that did nothing.`;
-    this.notice.until = performance.now() + DROPPED_SHOWS_MS;
-  }
-
-  say(kind, text) { this.notice = { kind, text, until: 0 }; }
-
-  // Takes the last word away, but for one about presses that did nothing, which is left to be read.
-  hush() { if (performance.now() > this.notice.until) this.say("", ""); }
-
-  stop(text) {
-    this.say("refused", text);
-    return STOP;
-  }
-
-  post(message, holds = true) {
-    const posted = { response_id: this.current, ...message, nonce: this.nonce() };
-    this.pending = { message: posted, holds, sent: performance.now() };
-    this.send(posted);
   }
 
   show(id) {

@@ -16,6 +16,7 @@ from scoring.errors import EvenhandError
 COMMANDS = {
     "teach": "train a teacher on an item bank folder and write its opinions for students to learn from",
     "train": "train a student on an item bank folder",
+    "add-task": "add a task to a student from labelled answers, leaving its other tasks as they are",
     "score": "score a file of answers to one task",
     "explain": "show why one answer gets its scores: words, tested, and gates",
     "evaluate": "measure a student's agreement with labelled responses",

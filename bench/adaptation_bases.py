@@ -1,0 +1,82 @@
+"""The students that a task is added to: each trained on five of the ten ASAP-SAS tasks, so that the other five are new.
+
+python -m bench.adaptation_bases
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from bench.matrix.row import SAMPLE, SHARED
+from bench.matrix.systems import FULL
+from scoring.domain import content_hash
+from scoring.errors import InvalidInput
+from scoring.itembank import ItemBank, read_item_bank
+from scoring.student.encoder import MINILM
+from scoring.training.config import TrainConfig
+from scoring.training.data import bank_hash
+from scoring.training.run import train_version
+
+CACHE = Path(__file__).resolve().parent / "cache" / "adaptation"
+CONFIG = replace(FULL, epochs=3, patience=3, distil_weight=0.0)
+QUICK_ROWS = 60
+
+
+def read_bank(quick: bool) -> ItemBank:
+    """ASAP-SAS; two tasks of the sample classroom in the quick size.
+
+    Raises:
+        InvalidInput: the full size is asked for and the data isn't there.
+    """
+    if quick:
+        bank = read_item_bank(SAMPLE)
+        tasks = dict(list(bank.tasks.items())[:2])
+        rows = [row for task_id in tasks for row in bank.of_task(task_id)[: 2 * QUICK_ROWS]]
+        return ItemBank(tasks, [replace(row, fold="val" if at % 2 else "train") for at, row in enumerate(rows)])
+    if not SHARED.is_dir():
+        raise InvalidInput(f"{SHARED}: not found; the full size needs ASAP-SAS as an item bank folder")
+    return read_item_bank(SHARED)
+
+
+def halves(bank: ItemBank) -> dict[str, list[str]]:
+    """Name of a base student -> the tasks that it is trained on: every other one, in the bank's order."""
+    ids = list(bank.tasks)
+    return {"odd": ids[0::2], "even": ids[1::2]}
+
+
+def config_of(quick: bool) -> TrainConfig:
+    """How a base student is trained."""
+    return replace(CONFIG, epochs=1, dev_share=0.2) if quick else CONFIG
+
+
+def base_student(bank: ItemBank, name: str, *, quick: bool) -> Path:
+    """The version folder of a base student, trained where it isn't cached; a killed training goes on."""
+    chosen = halves(bank)[name]
+    config = config_of(quick)
+    tasks = {task_id: bank.tasks[task_id] for task_id in chosen}
+    part = ItemBank(tasks, [row for row in bank.responses if row.task_id in tasks])
+    out = CACHE / f"{name}-{identity(part, config)}"
+    if not (out / "config.json").is_file():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        train_version(part, tasks, out, config, data_name="asap-sas" if not quick else "classroom", encoder=MINILM)
+    return out
+
+
+def identity(part: ItemBank, config: TrainConfig) -> str:
+    """Hash of all that decides a base student."""
+    return content_hash({"data": bank_hash(part), "config": config.to_json()})[:12]
+
+
+def main() -> None:
+    """Train both and say how good they are at what they were trained on."""
+    bank = read_bank(quick=False)
+    for name in halves(bank):
+        folder = base_student(bank, name, quick=False)
+        card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+        print(f"{folder.name}: mean QWK {card['val']['mean_qwk']} on its own tasks")
+
+
+if __name__ == "__main__":
+    main()

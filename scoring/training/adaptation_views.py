@@ -1,0 +1,117 @@
+"""What is known about each answer before anything is learnt: computed once, used by every training after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.feature_extraction.text import TfidfVectorizer
+from torch import Tensor
+
+from scoring.inference.batching import plan_batches
+from scoring.student.encoder import EncoderFiles, load_encoder
+from scoring.student.model import Student
+from scoring.student.pooling import masked_mean
+from scoring.student.text import clean_text
+from scoring.student.tokens import Tokens, pad
+
+TOKEN_BUDGET = 4096
+"""Tokens in one batch without gradients."""
+
+
+@dataclass(frozen=True)
+class AnswerViews:
+    """N answers as several readers see them."""
+
+    hidden: np.ndarray  # (N, D) what the heads read: the student without a delta, after its experts
+    kernels: dict[str, np.ndarray]  # name -> (N, N) likeness of every two answers, 1 on the diagonal on average
+
+
+class Collector:
+    """Computes the views batch by batch, so that a caller can show progress between them."""
+
+    def __init__(
+        self, student: Student, files: EncoderFiles, tokens: Sequence[Tokens], texts: Sequence[str], index: int,
+        pad_id: int, device: torch.device, autocast: torch.dtype | None,
+    ) -> None:  # fmt: skip
+        self._student, self._files, self._tokens, self._texts = student, files, tokens, texts
+        self._index, self._pad_id, self._device, self._autocast = index, pad_id, device, autocast
+        self._batches = plan_batches([len(row) for row in tokens], TOKEN_BUDGET)
+        width = student.config.width
+        self._hidden, self._vectors, self._plain = (np.zeros((len(tokens), width), np.float32) for _ in range(3))
+
+    @property
+    def total(self) -> int:
+        """How many steps `run` makes."""
+        return 2 * len(self._batches)
+
+    def run(self) -> Iterator[None]:
+        """One step a batch."""
+        for batch in self._batches:
+            index = torch.full((len(batch),), self._index, device=self._device)
+            with torch.inference_mode(), self._numbers():
+                hidden, vectors = hidden_of(self._student, *self._padded(batch), index)
+            self._hidden[batch], self._vectors[batch] = hidden.float().cpu().numpy(), vectors.float().cpu().numpy()
+            yield
+        encoder = load_encoder(self._files).to(self._device)
+        for batch in self._batches:
+            ids, mask = self._padded(batch)
+            with torch.inference_mode(), self._numbers():
+                states = encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+            self._plain[batch] = masked_mean(states.float(), mask).cpu().numpy()
+            yield
+
+    def views(self) -> AnswerViews:
+        """After `run`."""
+        return AnswerViews(
+            self._hidden,
+            {
+                "hidden": _cosine(self._hidden - self._hidden.mean(0)),
+                "vectors": _cosine(self._vectors - self._vectors.mean(0)),
+                "plain": _cosine(self._plain - self._plain.mean(0)),
+                "words": _words(self._texts),
+            },
+        )
+
+    def _padded(self, batch: Sequence[int]) -> tuple[Tensor, Tensor]:
+        ids, mask = pad([self._tokens[at] for at in batch], self._pad_id)
+        return ids.to(self._device), mask.to(self._device)
+
+    def _numbers(self) -> torch.autocast:
+        return torch.autocast(self._device.type, dtype=self._autocast, enabled=self._autocast is not None)
+
+
+def hidden_of(student: Student, ids: Tensor, mask: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+    """What a batch's heads read, and the pooled vectors before the experts: (B, D) and (B, D)."""
+    kept: list[Tensor] = []
+    layers = list(student.moe)
+    hook = layers[-1].register_forward_hook(lambda _m, _a, output: kept.append(output.hidden)) if layers else None
+    try:
+        vectors = student(ids, mask, index).vectors
+    finally:
+        if hook is not None:
+            hook.remove()
+    return (kept[0] if kept else vectors), vectors
+
+
+def _cosine(table: np.ndarray) -> np.ndarray:
+    unit = table / (np.linalg.norm(table, axis=1, keepdims=True) + 1e-9)
+    likeness: np.ndarray = (unit @ unit.T).astype(np.float64)
+    return likeness
+
+
+def _words(texts: Sequence[str]) -> np.ndarray:
+    """Words and pairs of them, and runs of letters inside words, weighted by how rare they are in the class."""
+    cleaned = [clean_text(text).lower() for text in texts]
+    kernel = np.zeros((len(texts), len(texts)))
+    for analyzer, span in (("word", (1, 2)), ("char_wb", (3, 5))):
+        try:
+            found = TfidfVectorizer(analyzer=analyzer, ngram_range=span, sublinear_tf=True, min_df=2).fit_transform(
+                cleaned
+            )
+        except ValueError:  # no word twice in all the texts
+            continue
+        kernel += 0.5 * (found @ found.T).toarray()
+    return kernel

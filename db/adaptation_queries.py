@@ -51,21 +51,30 @@ def level_counts(levels: Iterable[dict[str, Any]]) -> Counter[tuple[str, int]]:
     return counts
 
 
-def texts_of_others(session: Session, task_id: int, user_id: int) -> list[tuple[str, str]]:
-    """(title, text) of labelled answers to other tasks that the user may see, published or their own."""
+def texts_of_others(session: Session, version: TaskVersion, user_id: int) -> list[tuple[str, str]]:
+    """(title, text) of labelled answers to other tasks that the user may see, published or their own.
+
+    Tasks that ask the same question are left out: another rubric may well score the same answers.
+    """
     newest = (
         select(TaskVersion.task_id, func.max(TaskVersion.number).label("number"))
         .group_by(TaskVersion.task_id)
         .subquery()
     )
-    rows = session.execute(
-        select(TaskVersion.title, LabelledExample.text)
-        .join(TaskVersion, TaskVersion.id == LabelledExample.task_version_id)
+    versions = session.scalars(
+        select(TaskVersion)
         .join(newest, (newest.c.task_id == TaskVersion.task_id) & (newest.c.number == TaskVersion.number))
         .join(TaskRow, TaskRow.id == TaskVersion.task_id)
-        .where(TaskRow.id != task_id, or_(TaskRow.owner_id.is_(None), TaskRow.owner_id == user_id))
+        .where(TaskRow.id != version.task_id, or_(TaskRow.owner_id.is_(None), TaskRow.owner_id == user_id))
     )
-    return [(title, text) for title, text in rows]
+    asked = version.content.get("prompt")
+    titles = {other.id: other.title for other in versions if other.content.get("prompt") != asked}
+    rows = session.execute(
+        select(LabelledExample.task_version_id, LabelledExample.text).where(
+            LabelledExample.task_version_id.in_(list(titles))
+        )
+    )
+    return [(titles[version_id], text) for version_id, text in rows]
 
 
 def answers_after(session: Session, cursor: int, limit: int) -> list[tuple[int, str, int, str]]:

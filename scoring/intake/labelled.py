@@ -12,7 +12,7 @@ from scoring.intake.checking import TEXT_LIMIT, RowProblem, Severity
 from scoring.intake.cleaning import answer_text, cut, is_error_value, one_line, shorten
 from scoring.intake.columns import first_of
 from scoring.intake.labelled_columns import TASK_COLUMNS, ExampleColumns, suggest_columns
-from scoring.intake.levels import advice, count_levels, read_level, written_levels
+from scoring.intake.levels import advice, contradict, count_levels, plain, read_level, written_levels
 from scoring.intake.reading import ClassFile, FileRow
 
 __all__ = ["CheckedExample", "CheckedExamples", "ExampleColumns", "KnownExample", "check_examples", "suggest_columns"]
@@ -259,7 +259,7 @@ class _Checker:
         for text, copies in groups.items():
             labelled = [example for example in copies if example.levels]
             first = labelled[0] if labelled else copies[0]
-            clash = next((other for other in labelled if _contradict(first.levels, other.levels)), None)
+            clash = next((other for other in labelled if contradict(first.levels, other.levels)), None)
             if clash is not None:
                 for example in labelled:
                     other = clash if example is first else first
@@ -271,7 +271,7 @@ class _Checker:
                 continue
             before = had.get(text)
             if before is not None and first.levels and before.response_key != first.response_key:
-                if _contradict(first.levels, before.levels):
+                if contradict(first.levels, before.levels):
                     self._problem(
                         rows[first.row], header, first.text,
                         f"the task has these very words with another level ({_told(before.levels)}); "
@@ -311,7 +311,7 @@ class _Checker:
             if first is example:
                 continue
             near += 1
-            if isinstance(first, CheckedExample) and _contradict(first.levels, example.levels):
+            if isinstance(first, CheckedExample) and contradict(first.levels, example.levels):
                 where = f"row {example.row}" if isinstance(example, CheckedExample) else "an answer the task has"
                 late = example if isinstance(example, CheckedExample) else first
                 beside = f"row {first.row}" if late is example else where
@@ -329,18 +329,9 @@ class _Checker:
         self._problems.append(RowProblem(row.number, column, shorten(found), message, severity))
 
 
-def plain(text: str) -> str:
-    """The words without case, spacing and outer punctuation, to find copies."""
-    return " ".join(text.casefold().split()).strip(" .!?,;:\"'“”‘’")
-
-
 def text_key(text: str) -> str:
     """The id of an answer that came without one."""
     return f"text-{content_hash(plain(text))[:16]}"
-
-
-def _contradict(one: Mapping[str, int], other: Mapping[str, int]) -> bool:
-    return any(one[criterion_id] != other[criterion_id] for criterion_id in one.keys() & other.keys())
 
 
 def _told(levels: Mapping[str, int]) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from scoring.domain import Criterion, Task
+from scoring.itembank import LabelledResponse
 
 FEWEST = 8
 """Labelled answers, per criterion, below which nothing can be learned and tested."""
@@ -110,3 +111,25 @@ def advice(task: Task, counts: Mapping[str, Mapping[int, int]], labelled: int) -
             f"{labelled} labelled answers are a start; with about {ENOUGH} the scores usually get much steadier."
         )
     return tuple(sentences)
+
+
+def plain(text: str) -> str:
+    """The words of a text without case, spacing and outer punctuation, to find copies."""
+    return " ".join(text.casefold().split()).strip(" .!?,;:\"'“”‘’")
+
+
+def contradict(one: Mapping[str, int], other: Mapping[str, int]) -> bool:
+    """Whether two ratings give a criterion different levels."""
+    return any(one[criterion_id] != other[criterion_id] for criterion_id in one.keys() & other.keys())
+
+
+def without_contradictions(rows: Sequence[LabelledResponse]) -> list[LabelledResponse]:
+    """The answers without those that have the same words and another level: nothing can be learned from these."""
+    given: dict[str, dict[str, int]] = {}
+    wrong = set()
+    for row in rows:
+        text = plain(row.text)
+        if contradict(given.setdefault(text, {}), row.levels):
+            wrong.add(text)
+        given[text] |= row.levels
+    return [row for row in rows if not row.levels or plain(row.text) not in wrong]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from statistics import mean
 from typing import Any
 
 from sqlalchemy import select
@@ -60,7 +62,7 @@ class AdaptationView:
     finished_at: datetime | None
     requested_by: str
     brings_up_to_date: bool  # nothing is trained: a candidate is put onto the active version
-    parts: Mapping[str, Any]  # key -> result of each part that is finished
+    parts: Mapping[str, Any]  # key -> result of each part that is finished, without its tables
 
     @property
     def finished(self) -> bool:
@@ -148,6 +150,11 @@ class Adaptations:
             record(session, user.id, "adaptation.cancel", "adaptation", run.id)
 
 
+def small(part: Mapping[str, Any]) -> dict[str, Any]:
+    """A part's result without its tables, which only going on after a kill needs."""
+    return {key: value for key, value in part.items() if key not in ("logits", "series")}
+
+
 def new_run(task_version_id: int, base_id: int, user_id: int, token: str, **values: Any) -> Adaptation:
     """A queued run; its workflow has its id."""
     run_id = str(uuid.uuid4())
@@ -218,21 +225,34 @@ def _view(session: Session, run: Adaptation) -> AdaptationView:
         finished_at=run.finished_at,
         requested_by=by.name if by is not None else "",
         brings_up_to_date=run.source_version_id is not None,
-        parts=run.parts,
+        parts={key: small(part) for key, part in run.parts.items()},
     )
 
 
 def _curve(run: Adaptation) -> tuple[CurvePoint, ...]:
     """The learning curve so far: the report's, or the parts' while it is drawn."""
-    found = [
-        {**point, "criterion_id": criterion["criterion_id"]}
-        for criterion in (run.report or {}).get("criteria", [])
-        for point in criterion.get("curve") or []
-    ]
-    if not found:
-        found = [point for part in run.parts.values() for point in (part or {}).get("curve") or []]
+    if run.report is not None:
+        return tuple(
+            CurvePoint(criterion["criterion_id"], p["labels"], p["qwk"], p["low"], p["high"])
+            for criterion in run.report.get("criteria", [])
+            for p in criterion.get("curve") or []
+        )
+    drawn: dict[tuple[str, int], list[list[float]]] = defaultdict(list)
+    for part in run.parts.values():
+        for criterion_id, series in (part.get("series") or {}).items():
+            # The figure itself, then its resamples; none where it is undefined.
+            if series and series[0] is not None:
+                drawn[criterion_id, part["labels"]].append([value for value in series if value is not None])
     return tuple(
-        CurvePoint(p["criterion_id"], p["labels"], p["qwk"], p.get("low"), p.get("high"))
-        for p in found
-        if p.get("qwk") is not None
+        CurvePoint(criterion_id, labels, round(mean(one[0] for one in series), 4), *_interval(series))
+        for (criterion_id, labels), series in sorted(drawn.items())
     )
+
+
+def _interval(series: Sequence[Sequence[float]]) -> tuple[float | None, float | None]:
+    """The middle 95% of the resamples of all trainings on so many labels."""
+    resamples = sorted(value for one in series for value in one[1:])
+    if not resamples:
+        return None, None
+    edge = int(0.025 * len(resamples))
+    return resamples[edge], resamples[-1 - edge]

@@ -270,7 +270,7 @@ class Examples:
             user = require(session, actor)
             version, task = _current(session, user, task_id)
             known = [] if alone else examples_of_version(session, version.id)
-            others = texts_of_others(session, task_id, user.id)
+            others = texts_of_others(session, version, user.id)
             keys = session.scalars(select(TaskRow.key).where(TaskRow.id != task_id)).all()
             had = [KnownExample(row.response_key, row.text, dict(row.levels)) for row in known]
         return version.id, check_examples(file, columns, task, known=had, other_texts=others, other_keys=keys)

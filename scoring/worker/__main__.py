@@ -20,10 +20,12 @@ from scoring.jobs import (
     BULK_QUEUE,
     INTERACTIVE_QUEUE,
     POLLING_INTERVAL_S,
+    PREVIEW_QUEUE,
+    TRAINING_QUEUE,
 )
 from scoring.services.house import prepare
 from scoring.settings import Settings, read_settings
-from scoring.worker import explaining, workflows
+from scoring.worker import adapting, explaining, previewing, workflows
 from scoring.worker.ahead import Ahead
 from scoring.worker.explainers import Explainers
 from scoring.worker.heartbeat import Heartbeat
@@ -33,7 +35,7 @@ logger = logging.getLogger("scoring.worker")
 LOCK_WAIT_S = 30
 LOOK_AFTER_S = 10
 # Jobs of a queue that run at once. Several people may wait; the model serves the most urgent pass first.
-AT_ONCE = {INTERACTIVE_QUEUE: 16, BULK_QUEUE: 1, BACKGROUND_QUEUE: 1}
+AT_ONCE = {INTERACTIVE_QUEUE: 16, BULK_QUEUE: 1, PREVIEW_QUEUE: 1, TRAINING_QUEUE: 1, BACKGROUND_QUEUE: 1}
 
 
 def main() -> int:
@@ -66,6 +68,8 @@ def serve(settings: Settings, stop: threading.Event) -> int:
     explainers = Explainers(database, students)
     workflows.configure(database, students, settings.chunk_size)
     explaining.configure(database, explainers)
+    adapting.configure(database, students.turns, settings.data_dir, encoder=settings.encoder, device=settings.device)
+    previewing.configure(database, students.turns, encoder=settings.encoder, device=settings.device)
     with Heartbeat(database, settings.executor_id, students.details) as heartbeat:
         DBOS(
             config={
@@ -100,6 +104,8 @@ def serve(settings: Settings, stop: threading.Event) -> int:
             while not stop.wait(LOOK_AFTER_S):
                 workflows.close_abandoned()
                 explaining.tidy()
+                adapting.tidy()
+                previewing.tidy()
         heartbeat.report("stopping")
         logger.info("Stopping.")
         DBOS.destroy(workflow_completion_timeout_sec=5)

@@ -16,9 +16,10 @@ class Rank(IntEnum):
 
     QUICK = 0  # somebody waits for a first look
     FULL = 1  # somebody waits for all of it
-    BULK = 2  # a class is scored, a student is trained
-    BACKGROUND = 3  # a class is explained for a report
-    IDLE = 4  # done ahead, in case somebody asks
+    BULK = 2  # a class is scored
+    TRAINING = 3  # a task is taught to a student
+    BACKGROUND = 4  # a class is explained for a report
+    IDLE = 5  # done ahead, in case somebody asks
 
 
 class Turns:

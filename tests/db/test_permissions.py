@@ -22,6 +22,8 @@ from scoring.services.house import Services
 from scoring.services.review import QueueOrder
 from scoring.services.uploads import UploadSummary
 from tests.conftest import COLUMNS, PASSWORD, School, class_csv
+from tests.db.authored import COLUMNS as LABELLED
+from tests.db.authored import ENTRY, add_task, add_version, labelled_csv
 
 FILE = class_csv([("s9", "Zoe", "Heat.")])
 
@@ -40,6 +42,7 @@ class Things:
     stale: int  # another one, made from a version that is not active
     run: str
     preview: str
+    labelled_file: ClassFile
     alike: tuple[int, ...]  # answers of `upload` that say the same and were scored differently
     file: ClassFile
     trial: str
@@ -78,7 +81,22 @@ def arrange(school: School, folder: Path) -> Things:
         session.merge(HouseRule(name="alerts", value={"people": [school.administrator.user_id]}))
     file = school.services.uploads.read_file(school.educator, "f.csv", FILE)
     trial = school.services.explanations.try_text(school.educator, response, "Heat goes in.")
-    return Things(school, running, finished, response, candidate, alike, file, trial)
+    own_task, trained = add_task(school), add_task(school, token="trained")
+    run = school.services.adaptations.start(school.educator, trained, "run")
+    adding = add_version(school, folder.with_name("adding"), task_id=own_task, parent=1)
+    stale = add_version(school, folder.with_name("stale"), task_id=own_task, parent=candidate)
+    preview = school.services.promotion.preview(school.educator, adding, "preview")
+    labelled_file = school.services.examples.read_file(school.educator, own_task, "a.csv", labelled_csv())
+    with school.database.write() as session:
+        session.execute(
+            update(StudentVersion)
+            .where(StudentVersion.id == 1)
+            .values(replaced_id=candidate, activated_by=school.educator.user_id)
+        )
+    return Things(
+        school, running, finished, response, candidate, own_task, adding, stale, run, preview, labelled_file, alike,
+        file, trial,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -130,6 +148,8 @@ ADMINISTRATORS: dict[str, Call] = {
     "accounts.set_active": lambda s, a, t: s.accounts.set_active(a, t.school.stranger.user_id, False),
     "accounts.set_role": lambda s, a, t: s.accounts.set_role(a, t.school.educator.user_id, Role.ADMINISTRATOR),
     "tasks.set_retired": lambda s, a, t: s.tasks.set_retired(a, t.school.task, True),
+    "authoring.publish": lambda s, a, t: s.authoring.publish(a, t.own_task),
+    "promotion.lineage": lambda s, a, t: s.promotion.lineage(a),
     "versions.all": lambda s, a, t: s.versions.all(a),
     "versions.activate": lambda s, a, t: s.versions.activate(a, t.candidate),
     "audit.events": lambda s, a, t: s.audit.events(a),
@@ -199,7 +219,39 @@ OWNERS: dict[str, Call] = {
     "explanations.try_text": lambda s, a, t: s.explanations.try_text(a, t.response, "Heat moves to the ice."),
     "explanations.trial": lambda s, a, t: s.explanations.trial(a, t.trial),
 }
+# What the author of a task may do with it, and an administrator.
+AUTHORS: dict[str, Call] = {
+    "authoring.get": lambda s, a, t: s.authoring.get(a, t.own_task),
+    "authoring.retire": lambda s, a, t: s.authoring.retire(a, t.own_task),
+    "authoring.revise": lambda s, a, t: s.authoring.revise(a, t.own_task, 1, {**ENTRY, "title": "Another title"}),
+    "examples.read_file": lambda s, a, t: s.examples.read_file(a, t.own_task, "a.csv", labelled_csv()),
+    "examples.suggest": lambda s, a, t: s.examples.suggest(a, t.own_task, t.labelled_file),
+    "examples.check": lambda s, a, t: s.examples.check(a, t.own_task, t.labelled_file, LABELLED),
+    "examples.save": lambda s, a, t: s.examples.save(a, t.own_task, "a.csv", labelled_csv(9), LABELLED, "more"),
+    "examples.overview": lambda s, a, t: s.examples.overview(a, t.own_task),
+    "examples.pool": lambda s, a, t: s.examples.pool(a, t.own_task, ["a0-0"]),
+    "examples.page": lambda s, a, t: s.examples.page(a, t.own_task),
+    "examples.label": lambda s, a, t: s.examples.label(a, t.own_task, "a0-0", {"evaporation": 1}),
+    "examples.remove": lambda s, a, t: s.examples.remove(a, t.own_task, "a0-0"),
+    "adaptations.start": lambda s, a, t: s.adaptations.start(a, t.own_task, "another run"),
+    "adaptations.get": lambda s, a, t: s.adaptations.get(a, t.run),
+    "adaptations.newest": lambda s, a, t: s.adaptations.newest(a, t.own_task),
+    "adaptations.cancel": lambda s, a, t: s.adaptations.cancel(a, t.run),
+    "promotion.candidates": lambda s, a, t: s.promotion.candidates(a, t.own_task),
+    "promotion.compare": lambda s, a, t: s.promotion.compare(a, t.adding),
+    "promotion.preview": lambda s, a, t: s.promotion.preview(a, t.stale, "another preview"),
+    "promotion.preview_state": lambda s, a, t: s.promotion.preview_state(a, t.preview),
+    "promotion.newest_preview": lambda s, a, t: s.promotion.newest_preview(a, t.adding),
+    "promotion.cancel_preview": lambda s, a, t: s.promotion.cancel_preview(a, t.preview),
+    "promotion.activate": lambda s, a, t: s.promotion.activate(a, t.adding, 1),
+    "promotion.bring_up_to_date": lambda s, a, t: s.promotion.bring_up_to_date(a, t.stale, "up"),
+    "promotion.roll_back": lambda s, a, t: s.promotion.roll_back(a, 1),
+}
 EVERYBODY: dict[str, Call] = {
+    "authoring.mine": lambda s, a, t: s.authoring.mine(a),
+    "authoring.create": lambda s, a, t: s.authoring.create(a, ENTRY, "another task"),
+    "authoring.parse_tasks": lambda s, a, t: s.authoring.parse_tasks(a, "t.json", json.dumps([ENTRY]).encode()),
+    "authoring.examples_of": lambda s, a, t: s.authoring.examples_of(a, "t.json", b"[]", "x"),
     "accounts.change_password": lambda s, a, t: s.accounts.change_password(a, PASSWORD, "quite another sentence"),
     "sections.mine": lambda s, a, t: s.sections.mine(a),
     "sections.create": lambda s, a, t: s.sections.create(a, "Mine"),
@@ -222,9 +274,11 @@ WITHOUT_A_SESSION = {
     "accounts.needs_setup", "accounts.new_setup_code", "accounts.set_up", "accounts.sign_in", "accounts.resume",
     "accounts.sign_out", "health.database", "health.workers", "health.ready", "jobs.enqueue_scoring", "jobs.close",
     "jobs.enqueue_explanation", "jobs.enqueue_explanations", "jobs.enqueue_trial",
+    "jobs.enqueue_adaptation", "jobs.enqueue_bring_up_to_date", "jobs.enqueue_preview",
 }  # fmt: skip
 OWN_DECISIONS = {"review.undo", "review.undo_last", "review.redo_last"}
-GUARDED = {**ADMINISTRATORS, **OWNERS, **EVERYBODY}
+ONLY_ONES_OWN = {"authoring.retire"}
+GUARDED = {**ADMINISTRATORS, **OWNERS, **AUTHORS, **EVERYBODY}
 
 
 def _public_methods() -> set[str]:
@@ -245,11 +299,13 @@ def _state(school: School) -> tuple[dict[str, int], list[str]]:
             for table in ("users", "sections", "section_educators", "tasks", "uploads", "responses", "student_versions")
             for row in session.connection().exec_driver_sql(f"SELECT * FROM {table}")
         ]
+        tables = ("task_versions", "labelled_examples", "example_files", "adaptations", "previews")
+        rows += [str(row) for table in tables for row in session.connection().exec_driver_sql(f"SELECT * FROM {table}")]
     return school.counts(), rows
 
 
 def test_every_public_method_of_every_service_is_listed_here_once() -> None:
-    listed = [*ADMINISTRATORS, *OWNERS, *EVERYBODY, *WITHOUT_A_SESSION]
+    listed = [*ADMINISTRATORS, *OWNERS, *AUTHORS, *EVERYBODY, *WITHOUT_A_SESSION]
     assert sorted(listed) == sorted(_public_methods())
 
 
@@ -269,6 +325,22 @@ def test_whoever_may_use_it_can(things: Things, name: str) -> None:
 @pytest.mark.parametrize("name", sorted(set(OWNERS) - {*OWN_DECISIONS, "explanations.trial"}))
 def test_an_administrator_may_help_in_every_section(things: Things, name: str) -> None:
     OWNERS[name](things.school.services, things.school.administrator, things)
+
+
+@pytest.mark.parametrize("name", sorted(set(AUTHORS) - ONLY_ONES_OWN))
+def test_an_administrator_may_work_on_every_task(things: Things, name: str) -> None:
+    AUTHORS[name](things.school.services, things.school.administrator, things)
+
+
+@pytest.mark.parametrize("name", AUTHORS)
+def test_an_educator_learns_nothing_of_the_task_of_another_and_changes_nothing(untouched: Things, name: str) -> None:
+    before = _state(untouched.school)
+    with pytest.raises((NotFound, NotAllowed)) as caught:
+        AUTHORS[name](untouched.school.services, untouched.school.stranger, untouched)
+    assert not isinstance(caught.value, NotSignedIn)
+    assert _state(untouched.school) == before
+    for word in ("puddles", "Edna", "a.csv"):
+        assert word not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", sorted(OWN_DECISIONS))

@@ -427,7 +427,7 @@ class Comment(Base):
     response_id: Mapped[int] = mapped_column(ForeignKey("responses.id", ondelete="CASCADE"), index=True)
     criterion_id: Mapped[int | None] = mapped_column(ForeignKey("criteria.id"))
     author_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
-    text: Mapped[str] = mapped_column(Text)  # empty takes an earlier one back
+    text: Mapped[str | None] = mapped_column(Text)  # empty takes an earlier one back; NULL: nothing is told at all
     nonce: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 

@@ -103,13 +103,13 @@ def configure(
 @DBOS.workflow(name=ADD_TASK, max_recovery_attempts=RECOVERIES)
 def add_task(run_id: str, job_id: str) -> str:
     """Train a run's task; returns the final status."""
-    return _guarded(run_id, job_id, train)
+    return perform(run_id, job_id, train)
 
 
 @DBOS.workflow(name=BRING_UP_TO_DATE, max_recovery_attempts=RECOVERIES)
 def bring_up_to_date(run_id: str, job_id: str) -> str:
     """Put what a candidate learned onto the base of the run; returns the final status."""
-    return _guarded(run_id, job_id, graft_step)
+    return perform(run_id, job_id, graft_step)
 
 
 def train(run_id: str, job_id: str) -> str:
@@ -119,7 +119,8 @@ def train(run_id: str, job_id: str) -> str:
     return status
 
 
-def _guarded(run_id: str, job_id: str, work: Callable[[str, str], str]) -> str:
+def perform(run_id: str, job_id: str, work: Callable[[str, str], str]) -> str:
+    """Do a run's work and record how it ended, in words for a person."""
     try:
         with _Tools.turns.at(Rank.TRAINING):
             if begin(run_id, job_id) != RunStatus.RUNNING:
@@ -284,7 +285,7 @@ def tidy() -> None:
             _finish(run_id, job_id, RunStatus.FAILED, INTERRUPTED)
     home = _Tools.folder / "adaptations"
     there = {path.name for path in home.iterdir()} if home.exists() else set()
-    for run_id in there - {run_id for run_id, _ in waiting} - set(_running):
+    for run_id in there - set(_running):
         with _Tools.database.read() as session:
             run = session.get(Adaptation, run_id)
         if run is None or run.status not in OPEN:

@@ -11,6 +11,7 @@ import threading
 from dbos import DBOS, DBOSPortableJSONSerializer
 from filelock import FileLock, Timeout
 
+import scoring.cores  # noqa: F401  must come before PyTorch
 from db.engine import Database
 from scoring.errors import EvenhandError
 from scoring.jobs import (

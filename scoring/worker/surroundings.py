@@ -12,9 +12,10 @@ import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from db.adaptation_queries import labelled
 from db.engine import Database
 from db.explanation_queries import human_levels
-from db.tables import ExpertProfile, LabelledExample, Response, StudentVersion, TaskRow, Upload
+from db.tables import ExpertProfile, LabelledExample, Response, StudentVersion, TaskRow, TaskVersion, Upload
 from scoring.explain.experts import describe_experts
 from scoring.explain.gates import profile_of
 from scoring.explain.neighbours import KnownAnswer, Neighbour, Neighbourhood
@@ -116,8 +117,15 @@ def stale_profile(session: Session) -> int | None:
 
 
 def bank_size(session: Session) -> int:
-    """How many labelled answers there are."""
-    return session.scalar(select(func.count()).select_from(LabelledExample)) or 0
+    """How many labelled answers there are to published tasks."""
+    query = (
+        select(func.count())
+        .select_from(LabelledExample)
+        .join(TaskVersion, TaskVersion.id == LabelledExample.task_version_id)
+        .join(TaskRow, TaskRow.id == TaskVersion.task_id)
+        .where(TaskRow.owner_id.is_(None), labelled())
+    )
+    return session.scalar(query) or 0
 
 
 def _published(session: Session, version: StudentVersion) -> dict[str, int]:
@@ -133,7 +141,7 @@ def _published(session: Session, version: StudentVersion) -> dict[str, int]:
 def _examples(session: Session, task_version_id: int) -> list[KnownAnswer]:
     ids = session.scalars(
         select(LabelledExample.id)
-        .where(LabelledExample.task_version_id == task_version_id)
+        .where(LabelledExample.task_version_id == task_version_id, labelled())
         .order_by(LabelledExample.id)
     ).all()
     chosen = ids[:: max(1, -(-len(ids) // EXAMPLES))]

@@ -279,9 +279,7 @@ class Preview(Base):
 
     __tablename__ = "previews"
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    candidate_version_id: Mapped[int] = mapped_column(
-        ForeignKey("student_versions.id", ondelete="CASCADE"), index=True
-    )
+    candidate_version_id: Mapped[int] = mapped_column(ForeignKey("student_versions.id", ondelete="CASCADE"), index=True)
     active_version_id: Mapped[int] = mapped_column(ForeignKey("student_versions.id"))
     requested_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     submit_token: Mapped[str] = mapped_column(String(64), unique=True)

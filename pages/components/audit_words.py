@@ -36,6 +36,7 @@ ACTIONS = {
     "response.see": "saw an answer",
     "response.undo": "took a decision back",
     "response.unflag": "took a flag off an answer",
+    "response.withhold_comment": "kept the comment for a level from a student",
     "rule.change": "changed a house rule",
     "scores.export": "downloaded scores",
     "section.archive": "put a section away",

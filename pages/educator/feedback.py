@@ -64,7 +64,8 @@ def main(actor: Actor) -> None:
     task = choose_task(tasks)
     st.info(
         "While you review, a comment can be taken over and changed for one student. In the download of scores, each "
-        "answer that a person has decided carries the comment written on it, or else yours for the level it was given. "
+        "answer that a person has decided carries the comment written on it, or else yours for the level it was given, "
+        "unless you hold it back from that student while you review. "
         "Drafts are never handed out: they count once you have made them yours.",
         icon=":material/chat:",
     )

@@ -1,4 +1,7 @@
-"""What learners are told: a person's comments on an answer, and templates that stand ready per criterion and level."""
+"""What learners are told: a person's comments on an answer, and templates that stand ready per criterion and level.
+
+A comment is a text, `None` where nothing shall be told, or not there: then the template of the level is told.
+"""
 
 from __future__ import annotations
 
@@ -138,12 +141,25 @@ def templates_for(session: Session, user_id: int, task_id: int, task: Task) -> d
     }
 
 
+def ready_for(session: Session, user_id: int, task_id: int, task: Task) -> dict[str, dict[int, str]]:
+    """What is told where no comment is written: criterion key -> level -> the person's own text, if it holds any.
+
+    Args are those of `templates_for`.
+    """
+    own = own_templates(session, user_id, task_id)
+    return {
+        criterion.id: {level: text for level in criterion.values if (text := own.get((criterion.id, level), ""))}
+        for criterion in task.criteria
+    }
+
+
 def newest_comments(
     session: Session, response_ids: Iterable[int] | None = None, upload_id: str = ""
-) -> dict[int, dict[str, str]]:
+) -> dict[int, dict[str, str | None]]:
     """The comments that stand, by response and criterion key, of some responses or of a whole upload.
 
-    The newest of a response and criterion counts, whoever wrote it; an empty one took the earlier back.
+    The newest of a response and criterion counts, whoever wrote it; an empty one took the earlier back, and `None`
+    says that nothing shall be told there.
     """
     query = (
         select(Comment.response_id, CriterionRow.key, Comment.text)
@@ -154,11 +170,12 @@ def newest_comments(
         query = query.join(Response, Response.id == Comment.response_id).where(Response.upload_id == upload_id)
     else:
         query = query.where(Comment.response_id.in_(list(response_ids or ())))
-    found: dict[int, dict[str, str]] = defaultdict(dict)
+    found: dict[int, dict[str, str | None]] = defaultdict(dict)
     for response_id, key, text in session.execute(query):
         found[response_id][key or WHOLE_ANSWER] = text
     return {
-        response_id: {key: text for key, text in comments.items() if text} for response_id, comments in found.items()
+        response_id: {key: text for key, text in comments.items() if text != ""}
+        for response_id, comments in found.items()
     }
 
 

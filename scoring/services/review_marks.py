@@ -42,15 +42,23 @@ class Marks:
                 session.add(ReviewFlag(response_id=response_id, user_id=user.id, note=note))
             record(session, user.id, "response.flag" if on else "response.unflag", "response", response_id)
 
-    def comment(self, actor: Actor, response_id: int, criterion_id: str | None, text: str, nonce: str) -> None:
-        """Write to the learner, on one criterion or (`None`) on the whole answer; an empty text takes it back.
+    def comment(self, actor: Actor, response_id: int, criterion_id: str | None, text: str | None, nonce: str) -> None:
+        """Write to the learner, on one criterion or (`None`) on the whole answer.
+
+        Args:
+            actor: Who writes.
+            response_id: The response.
+            criterion_id: The criterion, `None` for the whole answer.
+            text: What is told instead of the template for the level. Empty takes an earlier comment back; `None`
+                keeps the template from this learner: nothing is told.
+            nonce: Made once per comment. The same nonce again changes nothing.
 
         Raises:
             Conflict: the nonce came with another comment before; nothing was saved.
             InvalidInput: the text is too long, or there is no such criterion.
         """
-        text = text.strip()
-        if len(text) > LONGEST_COMMENT:
+        text = text.strip() if text is not None else None
+        if text is not None and len(text) > LONGEST_COMMENT:
             raise InvalidInput(f"A comment may have at most {LONGEST_COMMENT:,} characters; shorten it.")
         with self._database.write() as session:
             user = require(session, actor)
@@ -68,7 +76,8 @@ class Marks:
                     raise Conflict("Another comment was saved from this screen already. Reload the page.")
                 return
             session.add(row)
-            record(session, user.id, "response.comment", "response", response_id, criterion=criterion)
+            action = "response.comment" if text is not None else "response.withhold_comment"
+            record(session, user.id, action, "response", response_id, criterion=criterion)
 
     def claim(self, actor: Actor, response_id: int) -> str | None:
         """Say that the actor has a response open, for 90 seconds from now; it warns others and locks nothing.

@@ -26,7 +26,7 @@ from db.tables import (
 from scoring.domain import Criterion, CriterionScore, FinalScore, HumanScore, HumanScoreKind, Task, final_score
 from scoring.errors import Conflict, NotFound
 from scoring.services.check_words import check_words
-from scoring.services.feedback import newest_comments, templates_for
+from scoring.services.feedback import newest_comments, ready_for, templates_for
 from scoring.services.rules import OVERRIDE_REASONS, rule
 from scoring.services.tasks import task_of
 from scoring.services.uploads import require_upload
@@ -92,13 +92,14 @@ class ResponseView:
     flagged: bool
     flag_note: str
     claimed_by: str | None  # the name of another person who has it open just now
-    comments: Mapping[str, str]  # criterion id, or "" for the whole answer -> what stands
+    comments: Mapping[str, str | None]  # criterion id, or "" for the whole answer -> a text; None: nothing is told
     group_id: str | None
     group_size: int  # answers that say the same, with this one
     checks: tuple[CheckView, ...]
     reasons: tuple[str, ...]  # the house's short list for another level than the machine's
     free_text: str  # whether words of one's own are "never", "allowed" or "required" for that
-    templates: Mapping[str, Mapping[int, str]]  # criterion id -> level -> a comment that stands ready
+    templates: Mapping[str, Mapping[int, str]]  # criterion id -> level -> a comment to begin with
+    ready: Mapping[str, Mapping[int, str]]  # the actor's own ones among them: told where no comment stands
 
     @property
     def reviewed(self) -> bool:
@@ -158,6 +159,7 @@ def response_views(session: Session, user: User, responses: Sequence[Response]) 
     claims, sizes = _claims(session, user, ids), _group_sizes(session, responses)
     comments = newest_comments(session, ids)
     templates, house = templates_for(session, user.id, version.task_id, task), rule(session, OVERRIDE_REASONS)
+    ready = ready_for(session, user.id, version.task_id, task)
     views = []
     for response in responses:
         criteria = []
@@ -197,6 +199,7 @@ def response_views(session: Session, user: User, responses: Sequence[Response]) 
                 reasons=tuple(house["reasons"]),
                 free_text=house["free_text"],
                 templates=templates,
+                ready=ready,
             )
         )
     return views

@@ -48,7 +48,7 @@ class ScoreTable:
 class Told:
     """What learners are told: comments by response and criterion, templates by criterion and level."""
 
-    comments: Mapping[int, Mapping[str, str]]
+    comments: Mapping[int, Mapping[str, str | None]]
     templates: Mapping[tuple[str, int], str]
 
     def on(self, row: Mapping[str, Any], criterion_id: str) -> str:
@@ -56,8 +56,8 @@ class Told:
         if not row["reviewed"]:
             return ""
         comment = self.comments.get(row["response_id"], {}).get(criterion_id, "")
-        if comment or criterion_id == WHOLE_ANSWER:
-            return comment
+        if comment != "" or criterion_id == WHOLE_ANSWER:
+            return comment or ""
         return self.templates.get((criterion_id, row[criterion_id]), "")
 
 
@@ -90,7 +90,8 @@ class Scores:
         """The table as CSV: file name and bytes. Formula cells are neutralised; the export is on record.
 
         Answers that a person has decided carry what learners are told: the comment that was written on
-        them, else the exporter's own template for the level that stands. Drafts of the rubric stay out.
+        them, else the exporter's own template for the level that stands, unless somebody said that nothing
+        shall be told there. Drafts of the rubric stay out.
         """
         with self._database.write() as session:
             user = require(session, actor)

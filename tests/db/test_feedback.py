@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from db.tables import Comment, CriterionRow, TaskVersion
-from scoring.errors import InvalidInput, NotFound
+from scoring.errors import Conflict, InvalidInput, NotFound
 from scoring.services.feedback import LONGEST_COMMENT, newest_comments, templates_for
 from scoring.services.tasks import load_item_bank, task_of
 from tests.conftest import TASKS, School, write_item_bank
@@ -24,7 +24,7 @@ def offered(school: School, user_id: int | None = None) -> dict[str, dict[int, s
         return templates_for(session, user_id or school.educator.user_id, school.task, task)
 
 
-def write_comment(school: School, response: int, text: str, nonce: str, criterion: str = "") -> None:
+def write_comment(school: School, response: int, text: str | None, nonce: str, criterion: str = "") -> None:
     with school.database.write() as session:
         row = session.scalar(
             select(CriterionRow.id).where(CriterionRow.task_version_id == school.version, CriterionRow.key == criterion)
@@ -164,6 +164,30 @@ def test_where_no_comment_was_written_the_template_of_the_level_is_told(
     assert two["Makes a claim: comment"] == ""
     write_comment(school, first, "", "b", "heat")
     assert exported(school, upload)[0]["Names the transfer of heat: comment"] == "two"
+
+
+def test_a_template_is_kept_from_one_learner_and_told_again(school: School) -> None:
+    upload = school.upload()
+    first, second = school.response_ids(upload)
+    for response in (first, second):
+        school.machine(response, {"heat": 2, "claim": 1})
+        school.services.review.decide(school.educator, response, 0, {"heat": 2, "claim": 1}, f"n{response}")
+    school.finish(upload)
+    school.services.feedback.save(school.educator, school.task, "heat", {0: "zero", 1: "one", 2: "two"})
+    column, comment = "Names the transfer of heat: comment", school.services.review.comment
+    assert [row[column] for row in exported(school, upload)] == ["two", "two"]
+    view = school.services.review.response(school.educator, first)
+    assert (view.ready, view.comments) == ({"heat": {0: "zero", 1: "one", 2: "two"}, "claim": {}}, {})
+    for _ in range(2):  # a double click
+        comment(school.educator, first, "heat", None, "a")
+    assert [row[column] for row in exported(school, upload)] == ["", "two"]
+    assert school.services.review.response(school.educator, first).comments == {"heat": None}
+    assert school.services.review.response(school.educator, second).comments == {}
+    with pytest.raises(Conflict):
+        comment(school.educator, first, "heat", "", "a")
+    comment(school.educator, first, "heat", "", "b")
+    assert [row[column] for row in exported(school, upload)] == ["two", "two"]
+    assert school.count("comments") == 2
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -56,7 +56,7 @@ class School:
                 .where(Response.upload_id == scored.upload_id)
                 .order_by(HumanScoreRow.id)
             )  # fmt: skip
-            return [row.tuple() for row in rows]
+            return [tuple(row) for row in rows]
 
     def decided(self, scored: ScoredClass) -> int:
         """How many answers of a class somebody has decided, whatever became of it."""

@@ -201,6 +201,41 @@ def test_nothing_fires_while_somebody_types(school: School, browser: Browser) ->
     assert texts == [f"{words}\na"]
 
 
+def test_a_comment_that_stands_ready_is_kept_from_one_student_by_key_or_by_emptying_it(
+    school: School, browser: Browser
+) -> None:
+    scored = school.scored()
+    ids = school.order(scored, 2)
+    criterion = scored.task.criteria[0]
+    task = next(t for t in school.services.tasks.available(school.ada) if t.task.id == scored.task.id)
+    texts = {level: f"Ready for {level}." for level in criterion.values}
+    school.services.feedback.save(school.ada, task.id, criterion.id, texts)
+    page = signed_in(browser, school)
+    desk = walk.open_review(page, school.app, scored.upload_id)
+
+    def told() -> str | None:
+        return school.services.review.response(school.ada, ids[0]).comments.get(criterion.id, "")
+
+    page.keyboard.press("1")
+    desk.get_by_role("radiogroup", name=criterion.name).get_by_role("radio", checked=True).focus()
+    expect(desk.get_by_text("Ready for 1.")).to_be_visible()
+    page.keyboard.press("h")
+    walk.is_told(page, "nothing is told there")
+    expect(desk.get_by_text("Nothing is told here.")).to_be_visible()
+    assert told() is None
+    page.keyboard.press("h")
+    walk.is_told(page, "Comment saved.")
+    assert told() == ""
+    # The field begins with the comment; whoever empties it means that nothing shall be told.
+    page.keyboard.press("c")
+    expect(desk.locator("textarea")).to_have_value("Ready for 1.")
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Delete")
+    page.keyboard.press("Escape")
+    walk.is_told(page, "nothing is told there")
+    assert told() is None
+
+
 def test_search_jump_order_and_help_by_keys(school: School, browser: Browser) -> None:
     scored = school.scored()
     page = signed_in(browser, school)

@@ -255,6 +255,21 @@ def test_comments_come_with_the_decision_or_alone(app: Open, services: Services,
     assert texts == ["Well done.", "Say where the heat goes."]
 
 
+def test_the_comment_that_stands_ready_is_held_back_from_one_student(
+    app: Open, services: Services, educator: Actor, scored: str
+) -> None:
+    first = response_ids(services, educator, scored)[0]
+    at = opened(app, educator, REVIEW, scored, first)
+    task = next(t for t in services.tasks.available(educator) if "heat" in {c.id for c in t.task.criteria})
+    assert desk(at)["ready"]["heat"] == {}
+    services.feedback.save(educator, task.id, "heat", {0: "", 1: "You name the heat."})
+    data = send(at, kind="comment", nonce="c", response_id=first, comments={"heat": None})
+    assert data["ready"]["heat"] == {"1": "You name the heat."}
+    assert (shown(data)["comments"], data["answer_to"]["text"]) == ({"heat": None}, "Saved: nothing is told there.")
+    data = send(at, kind="comment", nonce="d", response_id=first, comments={"heat": ""})
+    assert shown(data)["comments"] == {}
+
+
 def test_templates_and_reasons_come_from_the_house(app: Open, educator: Actor, scored: str) -> None:
     data = desk(opened(app, educator, REVIEW, scored))
     assert set(data["templates"]["heat"]) == {"0", "1"}

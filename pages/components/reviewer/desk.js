@@ -40,7 +40,14 @@ class Desk extends Mail {
     return this.members.list.filter((member) => !member.reviewed || member.id === this.current);
   }
 
-  comment(target, draft = this.draft) { return draft.comments[target] ?? this.view.comments[target] ?? ""; }
+  // What the student is to read: a text, "" where nothing is written, null where nothing shall be told.
+  comment(target, draft = this.draft) {
+    const stands = target in draft.comments ? draft.comments[target] : this.view.comments[target];
+    return stands === undefined ? "" : stands;
+  }
+
+  // The person's own comment for the level, told where nothing is written.
+  ready(target) { return this.data.ready[target]?.[this.chosen(target)] ?? ""; }
 
   template(target) { return this.data.templates[target]?.[this.chosen(target)] ?? ""; }
 
@@ -197,9 +204,25 @@ class Desk extends Mail {
     this.begin().comments[target] = text;
   }
 
+  // An emptied field means that nothing shall be told; what stands ready anyway needs no copy.
+  closeComment(target) {
+    const ready = this.ready(target);
+    if (ready && this.comment(target) === "") this.keepComment(target, null);
+    else if (ready && this.comment(target) === ready) this.keepComment(target, "");
+    this.writing = null;
+  }
+
+  // Keeps the comment of a criterion from this one student, or lets it be told again.
+  withhold(target = this.rubric[this.active].id) {
+    if (this.comment(target) === null) this.keepComment(target, "");
+    else if (this.comment(target) || this.ready(target)) this.keepComment(target, null);
+    else return this.stop("No comment stands ready here; nothing is told as it is.");
+    this.saveComments();
+  }
+
   get newComments() {
     const { comments } = this.view;
-    return Object.fromEntries(Object.entries(this.draft.comments).filter(([id, text]) => text !== (comments[id] ?? "")));
+    return Object.fromEntries(Object.entries(this.draft.comments).filter(([id, text]) => text !== (id in comments ? comments[id] : "")));
   }
 
   saveComments() {

@@ -18,6 +18,8 @@ const KEYS = [
     does: (desk) => desk.flag(!desk.view.flagged, desk.view.flag_note) },
   { key: "c", name: "Comment on the marked criterion", opens: "comment" },
   { key: "Shift+c", shown: "Shift + c", name: "Comment on the whole answer", opens: "comment-whole" },
+  { key: "h", name: "Hold the comment on the marked criterion back from this student, or tell it again",
+    does: (desk) => desk.withhold() },
   { key: "s", name: "Look at the answers that say the same", does: (desk) => desk.lookAtAlike() },
   { key: "Shift+Enter", shown: "Shift + Enter", name: "Save for all answers that say the same, after a look at them",
     does: (desk) => desk.saveForAll() },

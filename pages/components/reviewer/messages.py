@@ -89,12 +89,14 @@ def _decide_group(actor: Actor, sitting: Sitting, message: Mapping[str, Any], no
 
 def _comment(actor: Actor, sitting: Sitting, message: Mapping[str, Any], nonce: str) -> Answer:
     _comment_all(actor, message, nonce)
-    return Answer(nonce, True, "Comment saved.")
+    untold = [text for text in message["comments"].values() if text is None]
+    return Answer(nonce, True, "Saved: nothing is told there." if untold else "Comment saved.")
 
 
 def _comment_all(actor: Actor, message: Mapping[str, Any], nonce: str) -> None:
     for place, (target, text) in enumerate(sorted(message["comments"].items())):
-        services().review.comment(actor, int(message["response_id"]), target or None, str(text), f"{nonce}-{place}")
+        said = None if text is None else str(text)
+        services().review.comment(actor, int(message["response_id"]), target or None, said, f"{nonce}-{place}")
 
 
 def _undo(actor: Actor, sitting: Sitting, message: Mapping[str, Any], nonce: str) -> Answer:

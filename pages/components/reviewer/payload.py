@@ -40,6 +40,7 @@ def desk_data(
         "answers": [_view_data(view) for view in views],
         "rubric": [_criterion_data(criterion) for criterion in shown.task.criteria],
         "templates": {key: dict(texts) for key, texts in shown.templates.items()},
+        "ready": {key: dict(texts) for key, texts in shown.ready.items()},
         "reasons": list(shown.reasons),
         "free_text": shown.free_text,
         "orders": [{"value": value, "name": name} for value, name in ORDERS.items()],

@@ -100,16 +100,30 @@ function commentButton(desk, open, target, label, key, name = label) {
 
 function drawComment(desk, target, label) {
   const text = desk.comment(target);
-  if (desk.writing !== target) return text ? el("p", { class: "comment", dir: "auto" }, text) : null;
+  if (desk.writing !== target) return drawTold(desk, target, text);
   // Drawing anew takes the field away for a moment; that is not leaving it.
   const leave = () => {
     if (desk.drawing) return;
-    desk.writing = null;
+    desk.closeComment(target);
     desk.act(() => desk.saveComments());
   };
   return el("label", { class: "comment-field" }, el("span", null, `${label}. The student reads this.`), el("textarea", {
     rows: 3, maxlength: 4000, dir: "auto", "data-focus": `comment-${target}`,
     oninput: (event) => desk.keepComment(target, event.target.value), onblur: leave,
     onkeydown: (event) => { if (event.key === "Enter" && event.ctrlKey) event.target.blur(); },
-  }, text), el("span", { class: "tip" }, "Kept when you leave the field; Esc leaves it."));
+  }, text ?? ""), el("span", { class: "tip" }, "Kept when you leave the field; Esc leaves it."));
+}
+
+// What the student will read, once the answer is decided, and a way to keep it from this one.
+function drawTold(desk, target, text) {
+  const told = text === null ? "" : text || desk.ready(target);
+  if (!told && text !== null) return null;
+  const key = desk.rubric[desk.active].id === target ? "h" : "";
+  const label = text === null ? "Tell it again" : "Tell nothing here";
+  const name = desk.rubric.find((criterion) => criterion.id === target)?.name ?? "the whole answer";
+  return el("div", { class: `comment${text ? "" : " quiet-comment"}` },
+    el("p", { dir: "auto" }, text === null ? "Nothing is told here." : told),
+    text ? null : el("span", { class: "tip" }, text === null ? "" : "Yours for this level, told with the grades."),
+    target === "" && text !== null ? null : button(desk, label, key,
+      () => desk.withhold(target), { class: "quiet", "aria-label": `${label}: ${name}` }));
 }

@@ -13,6 +13,8 @@ import json
 import sys
 from pathlib import Path
 
+import scoring.cores  # noqa: F401  must come before PyTorch
+
 MEASUREMENTS = {
     "matrix": "students, teachers and rivals on ASAP-SAS: rows that are cached are not run again",
     "engine": "scoring: precision, batching, duplicates",

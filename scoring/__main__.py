@@ -11,6 +11,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+import scoring.cores  # noqa: F401  must come before PyTorch
 from scoring.errors import EvenhandError
 
 COMMANDS = {

@@ -22,6 +22,7 @@ class AdaptConfig:
     rank: int = 8  # of the task's delta on the encoder, where the student has no such deltas yet
     alpha: float = 16.0  # the delta is scaled by alpha / rank
     modules: tuple[str, ...] = ("query", "value")  # last names of the layers with a delta
+    layers: int = 3  # upper layers of the encoder in which the delta is trained; in those below it stays zero
     passes: int = 2400  # rows seen in one training of the delta, all epochs together, at most ...
     epochs: int = 20  # ... and never more epochs than this, nor fewer than `fewest_epochs`
     fewest_epochs: int = 3
@@ -39,7 +40,17 @@ class AdaptConfig:
     precision: str = "auto"  # "auto", "fp32" or "bf16" (autocast)
 
     def __post_init__(self) -> None:
-        whole = ("rank", "passes", "epochs", "fewest_epochs", "batch_size", "largest", "curve_draws", "replicates")
+        whole = (
+            "rank",
+            "layers",
+            "passes",
+            "epochs",
+            "fewest_epochs",
+            "batch_size",
+            "largest",
+            "curve_draws",
+            "replicates",
+        )
         for name, lowest in (("folds", 2), ("seed", 0), ("largest_pool", 0), *((name, 1) for name in whole)):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < lowest:

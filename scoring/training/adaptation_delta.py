@@ -13,9 +13,10 @@ from torch.nn import functional
 
 from scoring.inference.batching import plan_batches
 from scoring.student.lora import TaskDeltas
-from scoring.student.model import Student
-from scoring.student.tokens import Tokens, pad
+from scoring.student.model import Student, StudentOutput
+from scoring.student.tokens import Tokens
 from scoring.training.adaptation_config import AdaptConfig
+from scoring.training.adaptation_layers import LowerStates, Playback
 from scoring.training.growing import only_newest, task_rows
 
 TOKEN_BUDGET = 4096
@@ -44,6 +45,8 @@ class Trainee:
         self._config, self._device, self._autocast = config, device, autocast
         self.task_id = student.config.task_ids[-1]
         self._index = len(student.config.task_ids) - 1
+        self.lower = LowerStates(student, config.layers)
+        self._lengths = [len(row) for row in tokens]
 
     def steps(self, labelled: int) -> int:
         """How many steps a training on so many labelled answers makes."""
@@ -64,7 +67,7 @@ class Trainee:
             _endless(lesson.labelled, config.batch_size, generator),
             _endless(lesson.pool, others, generator),
         )
-        with only_newest(self.student) as own:
+        with only_newest(self.student) as own, self.lower.playing() as player:
             optimizer = self._optimizer(own)
             schedule = torch.optim.lr_scheduler.LambdaLR(
                 optimizer, lambda step: min((step + 1) / max(1, round(WARMUP * total)), (total - step) / total)
@@ -72,7 +75,7 @@ class Trainee:
             self.student.train()
             for _ in range(total):
                 batch = next(batches) + (next(pool) if others else [])
-                loss = self._loss(batch, targets)
+                loss = self._loss(batch, targets, player)
                 optimizer.zero_grad(set_to_none=True)
                 torch.autograd.backward(loss)
                 torch.nn.utils.clip_grad_norm_(own, 1.0)
@@ -100,23 +103,24 @@ class Trainee:
     def logits(self, positions: Sequence[int], found: dict[str, np.ndarray]) -> Iterator[None]:
         """Fill `found`, criterion id -> (n, L), for answers in the order given; one step a batch."""
         self.student.eval()
-        for batch in plan_batches([len(self._tokens[at]) for at in positions], TOKEN_BUDGET):
-            with torch.inference_mode():
-                output = self._forward([positions[at] for at in batch])
+        for batch in plan_batches([self._lengths[at] for at in positions], TOKEN_BUDGET):
+            with torch.inference_mode(), self.lower.playing() as player:
+                output = self._forward([positions[at] for at in batch], player)
             for (_, criterion_id), table in output.items():
                 values = table.double().cpu().numpy()
                 found.setdefault(criterion_id, np.zeros((len(positions), values.shape[1])))[batch] = values
             yield
 
-    def _forward(self, batch: Sequence[int]) -> Mapping[tuple[str, str], Tensor]:
-        ids, mask = (part.to(self._device) for part in pad([self._tokens[at] for at in batch], self._pad_id))
+    def _forward(self, batch: Sequence[int], player: Playback | None) -> Mapping[tuple[str, str], Tensor]:
+        ids, mask = self.lower.batch(player, batch, self._tokens, self._pad_id, self._device)
         index = torch.full((len(batch),), self._index, device=self._device)
         with torch.autocast(self._device.type, dtype=self._autocast, enabled=self._autocast is not None):
-            return self.student(ids, mask, index).logits
+            output: StudentOutput = self.student(ids, mask, index)
+        return output.logits
 
-    def _loss(self, batch: Sequence[int], targets: Mapping[str, Tensor]) -> Tensor:
+    def _loss(self, batch: Sequence[int], targets: Mapping[str, Tensor], player: Playback | None) -> Tensor:
         losses, counts = torch.zeros(len(batch), device=self._device), torch.zeros(len(batch), device=self._device)
-        for (_, criterion_id), logits in self._forward(batch).items():
+        for (_, criterion_id), logits in self._forward(batch, player).items():
             aim = targets[criterion_id][list(batch)].to(self._device)
             known = ~aim.isnan().any(-1)
             losses = losses + known * soft_loss(logits, aim.nan_to_num(), self._config.expected_weight)

@@ -50,12 +50,12 @@ def fit_heads(
 
         def closure(head=head, seen=seen, aim=aim_known, counts=counts, optimizer=optimizer) -> Tensor:  # type: ignore[no-untyped-def]
             optimizer.zero_grad()
-            loss = (counts * soft_loss(head(seen), aim, expected_weight)).sum()
+            loss: Tensor = (counts * soft_loss(head(seen), aim, expected_weight)).sum()
             loss = loss + decay * sum(p.square().sum() for p in head.parameters() if p.ndim > 1)
             torch.autograd.backward(loss)
             return loss
 
-        optimizer.step(closure)
+        optimizer.step(closure)  # type: ignore[no-untyped-call]
         state |= {f"{number}.{name}": tensor.detach().clone() for name, tensor in head.state_dict().items()}
     return state
 

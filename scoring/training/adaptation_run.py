@@ -21,6 +21,7 @@ from scoring.training.adaptation_config import AdaptConfig
 from scoring.training.adaptation_delta import Lesson, Trainee
 from scoring.training.adaptation_examples import Examples, deal, draw
 from scoring.training.adaptation_heads import fit_heads, head_logits
+from scoring.training.adaptation_layers import plain_attention
 from scoring.training.adaptation_report import curve_point, join_points
 from scoring.training.adaptation_store import PartStore
 from scoring.training.adaptation_teacher import teach
@@ -201,12 +202,13 @@ class Run:
         yield
         # What is trained and measured is the student as it scores: with the shared delta merged.
         working = copy.deepcopy(self.grown).merge_adapters().to(self.device).eval()
+        plain_attention(working)
         texts = [row.text for row in (*self.known.rows, *self.known.pool)]
         tokens = tokenizer(texts)
         self.trainee = Trainee(working, tokens, tokenizer.pad_id, config, self.device, self._autocast)
         collector = Collector(
             working, self.files, tokens, texts, len(working.config.tasks) - 1, tokenizer.pad_id, self.device,
-            self._autocast,
+            self._autocast, self.trainee.lower,
         )  # fmt: skip
         yield from collector.run()
         self.views = collector.views()

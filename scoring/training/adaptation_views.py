@@ -16,6 +16,7 @@ from scoring.student.model import Student
 from scoring.student.pooling import masked_mean
 from scoring.student.text import clean_text
 from scoring.student.tokens import Tokens, pad
+from scoring.training.adaptation_layers import LowerStates
 
 TOKEN_BUDGET = 4096
 """Tokens in one batch without gradients."""
@@ -34,10 +35,11 @@ class Collector:
 
     def __init__(
         self, student: Student, files: EncoderFiles, tokens: Sequence[Tokens], texts: Sequence[str], index: int,
-        pad_id: int, device: torch.device, autocast: torch.dtype | None,
+        pad_id: int, device: torch.device, autocast: torch.dtype | None, lower: LowerStates,
     ) -> None:  # fmt: skip
         self._student, self._files, self._tokens, self._texts = student, files, tokens, texts
         self._index, self._pad_id, self._device, self._autocast = index, pad_id, device, autocast
+        self._lower = lower
         self._batches = plan_batches([len(row) for row in tokens], TOKEN_BUDGET)
         width = student.config.width
         self._hidden, self._vectors, self._plain = (np.zeros((len(tokens), width), np.float32) for _ in range(3))
@@ -51,8 +53,9 @@ class Collector:
         """One step a batch."""
         for batch in self._batches:
             index = torch.full((len(batch),), self._index, device=self._device)
-            with torch.inference_mode(), self._numbers():
-                hidden, vectors = hidden_of(self._student, *self._padded(batch), index)
+            ids, mask = self._padded(batch)
+            with torch.inference_mode(), self._numbers(), self._lower.recording(batch, mask):
+                hidden, vectors = hidden_of(self._student, ids, mask, index)
             self._hidden[batch], self._vectors[batch] = hidden.float().cpu().numpy(), vectors.float().cpu().numpy()
             yield
         encoder = load_encoder(self._files).to(self._device)
@@ -65,15 +68,7 @@ class Collector:
 
     def views(self) -> AnswerViews:
         """After `run`."""
-        return AnswerViews(
-            self._hidden,
-            {
-                "hidden": _cosine(self._hidden - self._hidden.mean(0)),
-                "vectors": _cosine(self._vectors - self._vectors.mean(0)),
-                "plain": _cosine(self._plain - self._plain.mean(0)),
-                "words": _words(self._texts),
-            },
-        )
+        return views_of(self._hidden, self._vectors, self._plain, self._texts)
 
     def _padded(self, batch: Sequence[int]) -> tuple[Tensor, Tensor]:
         ids, mask = pad([self._tokens[at] for at in batch], self._pad_id)
@@ -94,6 +89,14 @@ def hidden_of(student: Student, ids: Tensor, mask: Tensor, index: Tensor) -> tup
         if hook is not None:
             hook.remove()
     return (kept[0] if kept else vectors), vectors
+
+
+def views_of(hidden: np.ndarray, vectors: np.ndarray, plain: np.ndarray, texts: Sequence[str]) -> AnswerViews:
+    """Likenesses from what the student, its pooling, and the encoder as it came make of N answers, (N, D) each."""
+    kernels = {"hidden": hidden, "vectors": vectors, "plain": plain}
+    return AnswerViews(
+        hidden, {**{name: _cosine(table - table.mean(0)) for name, table in kernels.items()}, "words": _words(texts)}
+    )
 
 
 def _cosine(table: np.ndarray) -> np.ndarray:

@@ -17,8 +17,10 @@ GOAL = 0.70
 """QWK from which automated scores are usually accepted (Williamson, Xi & Breyer 2012)."""
 FARTHEST = 2000
 """Labels beyond which nothing is forecast."""
-RATES = np.linspace(0.2, 1.2, 21)
-CEILINGS = np.linspace(0.3, 0.95, 27)
+RATES = np.linspace(0.3, 0.8, 11)
+"""Powers that are tried; few points can't tell more."""
+HIGHEST = 0.95
+"""No ceiling is above this, which is more than two people reach."""
 LEAST_ERROR = 0.03
 
 
@@ -75,9 +77,8 @@ def needed(labels: np.ndarray, qwk: np.ndarray, error: np.ndarray, goal: float) 
     for rate in RATES:
         table = np.column_stack([np.ones(len(labels)), -(labels**-rate)]) / error[:, None]
         (ceiling, drop), _ = nnls(table, qwk / error)
-        # An agreement above what two people reach is no ceiling to extrapolate to.
-        if ceiling > CEILINGS[-1]:
-            ceiling = CEILINGS[-1]
+        if ceiling > HIGHEST:
+            ceiling = HIGHEST
             drop = max(
                 0.0, float(np.sum((ceiling - qwk) * labels**-rate / error**2) / np.sum((labels**-rate / error) ** 2))
             )

@@ -6,7 +6,6 @@ python -m bench.matrix.report
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from bench.__main__ import table
 from bench.matrix.row import RESULTS, data, run_is_current
 from bench.matrix.systems import SYSTEMS, System
+from bench.tables import write_block
 from scoring.errors import InvalidInput
 from scoring.itembank import LabelledResponse
 from scoring.training.evaluation import interval_of_difference
@@ -206,12 +206,7 @@ def main() -> int:
     except InvalidInput as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    readme = ROOT / "bench" / "README.md"
-    before = readme.read_text(encoding="utf-8")
-    after = re.sub(
-        r"(<!-- matrix -->\n).*?(<!-- end -->)", lambda m: f"{m[1]}\n{block}\n\n{m[2]}", before, flags=re.DOTALL
-    )
-    readme.write_text(after, encoding="utf-8")
+    write_block("matrix", block)
     print(block)
     for path in plots():
         print(path.relative_to(ROOT))

@@ -186,6 +186,48 @@ def test_a_response_deleted_while_it_is_explained_leaves_nothing(house: School) 
     assert explaining.look_at_trial(trial.id) == "gone"
 
 
+@pytest.mark.parametrize("part", ["look", "content"])
+@pytest.mark.parametrize("who", ["somebody who waits", "work done ahead"])
+def test_a_response_deleted_during_the_models_own_passes_leaves_nothing(
+    house: School, ahead: Ahead, monkeypatch: pytest.MonkeyPatch, part: str, who: str
+) -> None:
+    """Deleted after its text was read, before anything is saved."""
+    make = getattr(Explainers, part)
+
+    def deleted_meanwhile(*arguments: object) -> object:
+        with house.database.write() as session:
+            session.execute(delete(Response))
+        return make(*arguments)
+
+    [response] = scored(house, ANSWERS[:1])
+    monkeypatch.setattr(Explainers, part, deleted_meanwhile)
+    if who == "work done ahead":
+        assert ahead.prepare_next()  # what the experts are used for
+        assert ahead.prepare_next()
+    else:
+        row = asked(house, response)
+        assert explaining._explain(row.id, row.job_id, Rank.QUICK, Rank.FULL, threading.Lock()) == "gone"
+    assert house.count("responses") == 0
+    assert house.count("explanations") == 0
+
+
+def test_a_wording_whose_answer_is_deleted_while_it_is_tried_leaves_nothing(
+    house: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [response] = scored(house, ANSWERS[:1])
+    trial = house.services.explanations.try_text(house.educator, response, "other words")
+    look = Explainers.look
+
+    def deleted_meanwhile(*arguments: object) -> object:
+        with house.database.write() as session:
+            session.execute(delete(Response))
+        return look(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Explainers, "look", deleted_meanwhile)
+    explaining.try_text.__wrapped__(trial)
+    assert house.count("trials") == 0
+
+
 def test_a_job_that_was_taken_over_writes_nothing(house: School) -> None:
     [response] = scored(house, ANSWERS[:1])
     row = asked(house, response)

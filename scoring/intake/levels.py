@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Protocol, TypeVar
 
 from scoring.domain import Criterion, Task
-from scoring.itembank import LabelledResponse
 
 FEWEST = 8
 """Labelled answers, per criterion, below which nothing can be learned and tested."""
@@ -123,7 +123,22 @@ def contradict(one: Mapping[str, int], other: Mapping[str, int]) -> bool:
     return any(one[criterion_id] != other[criterion_id] for criterion_id in one.keys() & other.keys())
 
 
-def without_contradictions(rows: Sequence[LabelledResponse]) -> list[LabelledResponse]:
+class Rated(Protocol):
+    """An answer with what somebody gave it."""
+
+    @property
+    def text(self) -> str:
+        """The words."""
+
+    @property
+    def levels(self) -> Mapping[str, int]:
+        """Criterion id -> level."""
+
+
+R = TypeVar("R", bound=Rated)
+
+
+def without_contradictions(rows: Sequence[R]) -> list[R]:
     """The answers without those that have the same words and another level: nothing can be learned from these."""
     given: dict[str, dict[str, int]] = {}
     wrong = set()

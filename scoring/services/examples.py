@@ -23,7 +23,7 @@ from scoring.intake.labelled import (
     check_examples,
     suggest_columns,
 )
-from scoring.intake.levels import advice, count_levels, not_ready, thinnest
+from scoring.intake.levels import advice, count_levels, not_ready, thinnest, without_contradictions
 from scoring.intake.reading import ClassFile, read_class_file
 from scoring.services.actors import Actor, require
 from scoring.services.audit import record
@@ -58,11 +58,12 @@ class Thinnest:
 
 @dataclass(frozen=True)
 class ExampleOverview:
-    """How far a task is from being learned. `distribution` counts per criterion id and level."""
+    """How far a task is from being learned. `distribution` counts per criterion id and level what can be used."""
 
     labelled: int
     unlabelled: int
     twice: int  # with a second person's rating
+    contradictory: tuple[str, ...]  # keys of answers with the same words and different levels
     distribution: Mapping[str, Mapping[int, int]]
     thinnest: tuple[Thinnest, ...]  # per criterion
     advice: tuple[str, ...]
@@ -278,17 +279,25 @@ class Examples:
 
 def overview_of(session: Session, version: TaskVersion, task: Task) -> ExampleOverview:
     """How far a task version is from being learned."""
-    rows = examples_of_version(session, version.id)
+    rows = [_text(row) for row in examples_of_version(session, version.id)]
     labelled = [row for row in rows if row.levels]
-    counts = count_levels(task, [row.levels for row in labelled])
+    usable = without_contradictions(labelled)
+    counts = count_levels(task, [row.levels for row in usable])
     why_not = not_ready(task, counts)
+    kept = {row.response_key for row in usable}
+    contradictory = tuple(row.response_key for row in labelled if row.response_key not in kept)
+    doubt = (
+        f"{len(contradictory)} answers have the same words and different levels; they are left out until you "
+        "decide on one level for each."
+    )
     return ExampleOverview(
         labelled=len(labelled),
         unlabelled=len(rows) - len(labelled),
         twice=sum(bool(row.second) for row in labelled),
+        contradictory=contradictory,
         distribution=counts,
         thinnest=tuple(Thinnest(c.id, *thinnest(c, counts[c.id])) for c in task.criteria),
-        advice=advice(task, counts, len(labelled)),
+        advice=(*((doubt,) if contradictory else ()), *advice(task, counts, len(usable))),
         ready=not why_not,
         why_not=why_not,
     )

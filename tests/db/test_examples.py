@@ -149,3 +149,15 @@ def test_the_overview_says_what_is_thin_and_whether_it_is_enough(school: School)
     assert [(t.criterion_id, t.value, t.n) for t in seen.thinnest] == [("evaporation", 2, 2)]
     assert "level 2 has only 2 answers" in seen.advice[0]
     assert school.services.tasks.get(school.educator, task_id).examples == 12
+
+
+def test_contradictions_that_came_about_on_the_screen_are_named_and_left_out(school: School) -> None:
+    task_id, examples = add_task(school), school.services.examples
+    again = ANSWERS[0].format(0).upper()
+    save(school, task_id, f"id,answer,mark\ncopy,{again},\n".encode(), "copy")
+    assert examples.overview(school.educator, task_id).contradictory == ()
+    examples.label(school.educator, task_id, "copy", {"evaporation": 2})
+    seen = examples.overview(school.educator, task_id)
+    assert seen.contradictory == ("a0-0", "copy")
+    assert seen.distribution == {"evaporation": {0: 3, 1: 4, 2: 4}}
+    assert "2 answers have the same words and different levels" in seen.advice[0]

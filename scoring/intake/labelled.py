@@ -4,65 +4,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 
-from scoring.checks.alike import alike_groups
 from scoring.domain import Criterion, Task, content_hash
 from scoring.intake.checking import TEXT_LIMIT, RowProblem, Severity
 from scoring.intake.cleaning import answer_text, cut, is_error_value, one_line, shorten
 from scoring.intake.columns import first_of
 from scoring.intake.labelled_columns import TASK_COLUMNS, ExampleColumns, suggest_columns
-from scoring.intake.levels import advice, contradict, count_levels, plain, read_level, written_levels
+from scoring.intake.labelled_copies import point_out_near, without_copies
+from scoring.intake.labelled_results import CheckedExample, CheckedExamples, KnownExample
+from scoring.intake.levels import advice, count_levels, plain, read_level, written_levels
 from scoring.intake.reading import ClassFile, FileRow
 
 __all__ = ["CheckedExample", "CheckedExamples", "ExampleColumns", "KnownExample", "check_examples", "suggest_columns"]
 
 OF_ANOTHER_TASK = 0.5  # share of texts known from another task from which a file is that task's
 LONGEST_ID = 100
-
-
-@dataclass(frozen=True)
-class CheckedExample:
-    """One answer that can be taken. Without `levels` it goes to the pool. `row` is its number in the file."""
-
-    row: int
-    response_key: str
-    text: str
-    levels: Mapping[str, int]
-    second: Mapping[str, int]
-
-
-@dataclass(frozen=True)
-class KnownExample:
-    """An answer that the task has already."""
-
-    response_key: str
-    text: str
-    levels: Mapping[str, int]
-
-
-@dataclass(frozen=True)
-class CheckedExamples:
-    """All that can be taken from a file, and what is wrong or odd about its rows.
-
-    `distribution` counts the levels of `good` per criterion, every level of the rubric in it.
-    `refusal` says why nothing of the file can be taken; it is empty otherwise.
-    """
-
-    good: tuple[CheckedExample, ...]
-    problems: tuple[RowProblem, ...]
-    distribution: Mapping[str, Mapping[int, int]]
-    labelled: int
-    unlabelled: int
-    left_out: int
-    advice: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-    refusal: str = ""
-
-    @property
-    def errors(self) -> tuple[RowProblem, ...]:
-        """The problems that keep a row from being taken."""
-        return tuple(problem for problem in self.problems if problem.severity == "error")
 
 
 def check_examples(
@@ -194,8 +151,14 @@ class _Checker:
 
     def result(self, known: Sequence[KnownExample]) -> CheckedExamples:
         """Everything found, once answers that say the same were compared with each other and with `known`."""
-        self._compare_copies(known)
-        self._compare_near(known)
+        tell = partial(self._tell, self._columns.text)
+        self._good = without_copies(self._good, known, tell)
+        near = point_out_near(self._good, known, tell)
+        if near:
+            self._notes.append(
+                f"{near:,} {'answer says' if near == 1 else 'answers say'} nearly the same as another one; "
+                "the model learns less from these than from different ones."
+            )
         wrong = {problem.number for problem in self._problems if problem.severity == "error"}
         good = tuple(example for example in self._good if example.row not in wrong)
         labelled = sum(bool(example.levels) for example in good)
@@ -247,83 +210,8 @@ class _Checker:
         # Without an id the text is its own, so that the same file again adds nothing.
         return key or text_key(text)
 
-    def _compare_copies(self, known: Sequence[KnownExample]) -> None:
-        """Keep one of answers with the very same words; where people disagree about it, none."""
-        header = self._columns.text
-        groups: dict[str, list[CheckedExample]] = defaultdict(list)
-        for example in self._good:
-            groups[plain(example.text)].append(example)
-        had = {plain(example.text): example for example in known if example.levels}
-        kept: list[CheckedExample] = []
-        rows = {row.number: row for row in self._file.rows}
-        for text, copies in groups.items():
-            labelled = [example for example in copies if example.levels]
-            first = labelled[0] if labelled else copies[0]
-            clash = next((other for other in labelled if contradict(first.levels, other.levels)), None)
-            if clash is not None:
-                for example in labelled:
-                    other = clash if example is first else first
-                    self._problem(
-                        rows[example.row], header, example.text,
-                        f"the same words as row {other.row} with another level ({_told(example.levels)} here, "
-                        f"{_told(other.levels)} there); decide on one level for both", "error",
-                    )  # fmt: skip
-                continue
-            before = had.get(text)
-            if before is not None and first.levels and before.response_key != first.response_key:
-                if contradict(first.levels, before.levels):
-                    self._problem(
-                        rows[first.row], header, first.text,
-                        f"the task has these very words with another level ({_told(before.levels)}); "
-                        "remove that one, or correct this one", "error",
-                    )  # fmt: skip
-                else:
-                    self._problem(rows[first.row], header, first.text, "the task has this answer already", "note")
-                continue
-            for example in copies:
-                if example is not first:
-                    self._problem(
-                        rows[example.row],
-                        header,
-                        example.text,
-                        f"the same words as row {first.row}; one counts",
-                        "note",
-                    )
-            kept.append(first)
-        order = {example.row: place for place, example in enumerate(self._good)}
-        self._good = sorted(kept, key=lambda example: order[example.row])
-
-    def _compare_near(self, known: Sequence[KnownExample]) -> None:
-        """Point out answers that say nearly the same but were given other levels."""
-        ours = [example for example in self._good if example.levels]
-        had = [example for example in known if example.levels]
-        mine = {example.response_key for example in ours}
-        others = [example for example in had if example.response_key not in mine]
-        groups = alike_groups([*(e.text for e in ours), *(e.text for e in others)])
-        firsts: dict[str, CheckedExample | KnownExample] = {}
-        rows = {row.number: row for row in self._file.rows}
-        near = 0
-        both: list[CheckedExample | KnownExample] = [*ours, *others]
-        for example, group in zip(both, groups, strict=True):
-            if group is None:
-                continue
-            first = firsts.setdefault(group, example)
-            if first is example:
-                continue
-            near += 1
-            if isinstance(first, CheckedExample) and contradict(first.levels, example.levels):
-                where = f"row {example.row}" if isinstance(example, CheckedExample) else "an answer the task has"
-                late = example if isinstance(example, CheckedExample) else first
-                beside = f"row {first.row}" if late is example else where
-                self._problem(
-                    rows[late.row], self._columns.text, late.text,
-                    f"says nearly the same as {beside} and has another level; look at both again", "warning",
-                )  # fmt: skip
-        if near:
-            self._notes.append(
-                f"{near:,} {'answer says' if near == 1 else 'answers say'} nearly the same as another one; "
-                "the model learns less from these than from different ones."
-            )
+    def _tell(self, column: str, example: CheckedExample, message: str, severity: Severity) -> None:
+        self._problems.append(RowProblem(example.row, column, shorten(example.text), message, severity))
 
     def _problem(self, row: FileRow, column: str, found: str, message: str, severity: Severity) -> None:
         self._problems.append(RowProblem(row.number, column, shorten(found), message, severity))
@@ -332,10 +220,6 @@ class _Checker:
 def text_key(text: str) -> str:
     """The id of an answer that came without one."""
     return f"text-{content_hash(plain(text))[:16]}"
-
-
-def _told(levels: Mapping[str, int]) -> str:
-    return ", ".join(map(str, levels.values()))
 
 
 def _allowed(criterion: Criterion) -> str:

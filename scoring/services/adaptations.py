@@ -18,7 +18,7 @@ from db.tables import Adaptation, TaskRow, TaskVersion, User, utc_now
 from scoring.errors import Conflict, InvalidInput, ModelUnavailable, NotAllowed, NotFound
 from scoring.services.actors import Actor, require
 from scoring.services.audit import record
-from scoring.services.examples import overview_of
+from scoring.services.example_views import overview_of
 from scoring.services.jobs import Jobs
 from scoring.services.runs import OPEN, RunStatus, seconds_left, seconds_taken
 from scoring.services.tasks import editable_task, newest_version, task_of

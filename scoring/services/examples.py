@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -23,63 +22,26 @@ from scoring.intake.labelled import (
     check_examples,
     suggest_columns,
 )
-from scoring.intake.levels import advice, count_levels, not_ready, thinnest, without_contradictions
 from scoring.intake.reading import ClassFile, read_class_file
 from scoring.services.actors import Actor, require
 from scoring.services.audit import record
+from scoring.services.example_views import (
+    ExampleOverview,
+    ExampleText,
+    SavedExamples,
+    Thinnest,
+    overview_of,
+    text_of,
+)
 from scoring.services.tasks import editable_task, newest_version, task_of
 
 # What pages need of reading a file, so that they know the services only.
 __all__ = [
     "CheckedExample", "CheckedExamples", "ClassFile", "ExampleColumns", "ExampleOverview", "ExampleText", "Examples",
-    "RowProblem", "SavedExamples",
+    "RowProblem", "SavedExamples", "Thinnest",
 ]  # fmt: skip
 
 FROM_FILE, ON_SCREEN = "file", "screen"
-
-
-@dataclass(frozen=True)
-class SavedExamples:
-    """What came of a file: answers added, answers whose words or levels changed, rows left out."""
-
-    added: int
-    changed: int
-    left_out: int
-
-
-@dataclass(frozen=True)
-class Thinnest:
-    """The level of a criterion with the fewest answers."""
-
-    criterion_id: str
-    value: int
-    n: int
-
-
-@dataclass(frozen=True)
-class ExampleOverview:
-    """How far a task is from being learned. `distribution` counts per criterion id and level what can be used."""
-
-    labelled: int
-    unlabelled: int
-    twice: int  # with a second person's rating
-    contradictory: tuple[str, ...]  # keys of answers with the same words and different levels
-    distribution: Mapping[str, Mapping[int, int]]
-    thinnest: tuple[Thinnest, ...]  # per criterion
-    advice: tuple[str, ...]
-    ready: bool
-    why_not: str
-
-
-@dataclass(frozen=True)
-class ExampleText:
-    """One answer of a task, labelled or waiting to be."""
-
-    response_key: str
-    text: str
-    levels: Mapping[str, int]
-    second: Mapping[str, int]
-    source: str  # bank, file, screen
 
 
 class Examples:
@@ -247,7 +209,7 @@ class Examples:
                     LabelledExample.response_key.in_(list(response_keys)),
                 )
             )
-            found = {row.response_key: _text(row) for row in rows}
+            found = {row.response_key: text_of(row) for row in rows}
         return [found[key] for key in response_keys if key in found]
 
     def page(
@@ -261,7 +223,7 @@ class Examples:
                 for row in examples_of_version(session, version.id)
                 if labelled is None or bool(row.levels) is labelled
             ]
-            return [_text(row) for row in rows[offset : offset + limit]], len(rows)
+            return [text_of(row) for row in rows[offset : offset + limit]], len(rows)
 
     def _checked(
         self, actor: Actor, task_id: int, file: ClassFile, columns: ExampleColumns, *, alone: bool = False
@@ -275,32 +237,6 @@ class Examples:
             keys = session.scalars(select(TaskRow.key).where(TaskRow.id != task_id)).all()
             had = [KnownExample(row.response_key, row.text, dict(row.levels)) for row in known]
         return version.id, check_examples(file, columns, task, known=had, other_texts=others, other_keys=keys)
-
-
-def overview_of(session: Session, version: TaskVersion, task: Task) -> ExampleOverview:
-    """How far a task version is from being learned."""
-    rows = [_text(row) for row in examples_of_version(session, version.id)]
-    labelled = [row for row in rows if row.levels]
-    usable = without_contradictions(labelled)
-    counts = count_levels(task, [row.levels for row in usable])
-    why_not = not_ready(task, counts)
-    kept = {row.response_key for row in usable}
-    contradictory = tuple(row.response_key for row in labelled if row.response_key not in kept)
-    doubt = (
-        f"{len(contradictory)} answers have the same words and different levels; they are left out until you "
-        "decide on one level for each."
-    )
-    return ExampleOverview(
-        labelled=len(labelled),
-        unlabelled=len(rows) - len(labelled),
-        twice=sum(bool(row.second) for row in labelled),
-        contradictory=contradictory,
-        distribution=counts,
-        thinnest=tuple(Thinnest(c.id, *thinnest(c, counts[c.id])) for c in task.criteria),
-        advice=(*((doubt,) if contradictory else ()), *advice(task, counts, len(usable))),
-        ready=not why_not,
-        why_not=why_not,
-    )
 
 
 def _current(session: Session, user: User, task_id: int) -> tuple[TaskVersion, Task]:
@@ -352,7 +288,3 @@ def _merge(session: Session, version: TaskVersion, good: Sequence[CheckedExample
     if added:
         session.execute(LabelledExample.__table__.insert(), added)  # type: ignore[attr-defined]
     return len(added), changed
-
-
-def _text(row: LabelledExample) -> ExampleText:
-    return ExampleText(row.response_key, row.text, dict(row.levels), dict(row.second), row.source)

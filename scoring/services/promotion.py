@@ -6,17 +6,23 @@ import uuid
 from pathlib import Path
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from db.adaptation_queries import answer_count
 from db.engine import Database
-from db.tables import Preview, StudentVersion, TaskVersion, User, utc_now
+from db.tables import Preview, StudentVersion, TaskVersion, utc_now
 from scoring.domain import Role
-from scoring.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from scoring.errors import Conflict, InvalidInput
 from scoring.services.actors import Actor, require
 from scoring.services.adaptations import new_run, require_idle
 from scoring.services.audit import record
 from scoring.services.jobs import Jobs
+from scoring.services.promotion_rights import (
+    back_to,
+    newest_preview,
+    require_adding,
+    require_preview,
+    require_version,
+)
 from scoring.services.promotion_views import (
     Candidate,
     Change,
@@ -76,7 +82,7 @@ class Promotion:
         """A candidate's measured figures and certificate beside the active version's figures."""
         with self._database.read() as session:
             user = require(session, actor)
-            version, task_version = _require_adding(session, user, candidate_id)
+            version, task_version = require_adding(session, user, candidate_id)
             return comparison_view(session, user, version, task_version)
 
     def lineage(self, actor: Actor) -> list[LineageEntry]:
@@ -100,7 +106,7 @@ class Promotion:
         """
         with self._database.write() as session:
             user = require(session, actor)
-            version = _require_version(session, user, candidate_id)
+            version = require_version(session, user, candidate_id)
             active = active_version(session)
             if active is None or active.id == version.id:
                 raise Conflict("This version is the active one, so there is nothing to compare it with.")
@@ -137,7 +143,7 @@ class Promotion:
         """A preview with its progress, and a page of its changes in the sections that the actor may see."""
         with self._database.read() as session:
             user = require(session, actor)
-            return preview_view(session, user, _require_preview(session, user, preview_id), limit, offset)
+            return preview_view(session, user, require_preview(session, user, preview_id), limit, offset)
 
     def newest_preview(
         self, actor: Actor, candidate_id: int, *, limit: int = 50, offset: int = 0
@@ -145,15 +151,15 @@ class Promotion:
         """The newest preview of a candidate, if there was one."""
         with self._database.read() as session:
             user = require(session, actor)
-            version = _require_version(session, user, candidate_id)
-            row = _newest_preview(session, version.id)
+            version = require_version(session, user, candidate_id)
+            row = newest_preview(session, version.id)
             return None if row is None else preview_view(session, user, row, limit, offset)
 
     def cancel_preview(self, actor: Actor, preview_id: str) -> None:
         """Stop a preview. Does nothing when it has ended already."""
         with self._database.write() as session:
             user = require(session, actor)
-            row = _require_preview(session, user, preview_id)
+            row = require_preview(session, user, preview_id)
             if RunStatus(row.status).finished:
                 return
             row.status, row.finished_at = RunStatus.CANCELLED, utc_now()
@@ -177,7 +183,7 @@ class Promotion:
             ModelUnavailable: its folder is missing or damaged; the active version stays.
         """
         with self._database.read() as session:
-            version = _require_version(session, require(session, actor), candidate_id)
+            version = require_version(session, require(session, actor), candidate_id)
             folder, shapes = Path(version.folder), version.shapes
         # Outside the transaction: it reads the whole file.
         manifest = read_manifest(folder)
@@ -185,14 +191,14 @@ class Promotion:
             raise Conflict("The version's folder holds another model than the one that was registered.")
         with self._database.write() as session:
             user = require(session, actor)
-            version = _require_version(session, user, candidate_id)
+            version = require_version(session, user, candidate_id)
             active = active_version(session)
             if (active and active.id) != expected_active_id:
                 raise Conflict("Another version became active meanwhile. Reload the page and look again.")
             failed = failed_checks(version)
             if failed and not despite.strip():
                 raise InvalidInput(f"The stress test failed: {', '.join(failed)}. Say why it may score all the same.")
-            preview = _newest_preview(session, version.id)
+            preview = newest_preview(session, version.id)
             if preview is not None and version.task_version_id is not None and preview.moved:
                 raise Conflict("The preview found scores of other tasks that would change. This version can't be used.")
             switch_to(session, user.id, version, failed_checks=len(failed), despite=bool(failed))
@@ -213,12 +219,12 @@ class Promotion:
             ModelUnavailable: the folder of the earlier version is missing or damaged; nothing changes.
         """
         with self._database.read() as session:
-            before = _back_to(session, require(session, actor), expected_active_id)
+            before = back_to(session, require(session, actor), expected_active_id)
             folder = Path(before.folder)
         read_manifest(folder)
         with self._database.write() as session:
             user = require(session, actor)
-            before = _back_to(session, user, expected_active_id)
+            before = back_to(session, user, expected_active_id)
             active = active_version(session)
             assert active is not None
             # It can be looked at, corrected and activated once more.
@@ -239,7 +245,7 @@ class Promotion:
         """
         with self._database.write() as session:
             user = require(session, actor)
-            version, task_version = _require_adding(session, user, candidate_id)
+            version, task_version = require_adding(session, user, candidate_id)
             active = active_version(session)
             if active is None or not is_stale(version, active):
                 raise Conflict("This version is up to date already.")
@@ -262,58 +268,3 @@ class Promotion:
                 run=run.id,
             )
             return run.id
-
-
-def _require_version(session: Session, user: User, version_id: int) -> StudentVersion:
-    """A version that the user may promote: one that adds a task of theirs, or any for an administrator."""
-    version = session.get(StudentVersion, version_id)
-    if version is None:
-        raise NotFound("There is no such version among yours.")
-    if user.role == Role.ADMINISTRATOR:
-        return version
-    if version.task_version_id is None:
-        raise NotFound("There is no such version among yours.")
-    try:
-        editable_task(session, user, session.get_one(TaskVersion, version.task_version_id).task_id)
-    except (NotFound, NotAllowed):
-        raise NotFound("There is no such version among yours.") from None
-    return version
-
-
-def _require_adding(session: Session, user: User, version_id: int) -> tuple[StudentVersion, TaskVersion]:
-    version = _require_version(session, user, version_id)
-    if version.task_version_id is None:
-        raise Conflict("This version adds no task of its own.")
-    return version, session.get_one(TaskVersion, version.task_version_id)
-
-
-def _require_preview(session: Session, user: User, preview_id: str) -> Preview:
-    row = session.get(Preview, preview_id)
-    if row is None:
-        raise NotFound("There is no such preview among yours.")
-    try:
-        _require_version(session, user, row.candidate_version_id)
-    except NotFound:
-        raise NotFound("There is no such preview among yours.") from None
-    return row
-
-
-def _newest_preview(session: Session, version_id: int) -> Preview | None:
-    return session.scalar(
-        select(Preview)
-        .where(Preview.candidate_version_id == version_id)
-        .order_by(Preview.created_at.desc(), Preview.id)
-        .limit(1)
-    )
-
-
-def _back_to(session: Session, user: User, expected_active_id: int) -> StudentVersion:
-    active = active_version(session)
-    if active is None or active.id != expected_active_id:
-        raise Conflict("Another version became active meanwhile. Reload the page and look again.")
-    if user.role != Role.ADMINISTRATOR and active.activated_by != user.id:
-        raise NotAllowed("Somebody else made this version active, so only they or an administrator may go back.")
-    before = session.get(StudentVersion, active.replaced_id) if active.replaced_id is not None else None
-    if before is None:
-        raise Conflict("No version was active before this one.")
-    return before

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from db.tables import ExampleFile, LabelledExample
 from scoring.errors import Conflict, InvalidFile, InvalidInput, NotFound, StorageFull
@@ -151,13 +151,19 @@ def test_the_overview_says_what_is_thin_and_whether_it_is_enough(school: School)
     assert school.services.tasks.get(school.educator, task_id).examples == 12
 
 
-def test_contradictions_that_came_about_on_the_screen_are_named_and_left_out(school: School) -> None:
-    task_id, examples = add_task(school), school.services.examples
+def test_an_answer_that_the_task_has_is_not_put_into_the_pool_again(school: School) -> None:
+    task_id = add_task(school)
     again = ANSWERS[0].format(0).upper()
-    save(school, task_id, f"id,answer,mark\ncopy,{again},\n".encode(), "copy")
-    assert examples.overview(school.educator, task_id).contradictory == ()
-    examples.label(school.educator, task_id, "copy", {"evaporation": 2})
+    data = f"id,answer,mark\ncopy,{again},\nnew,A dog drank it.,\n".encode()
+    assert save(school, task_id, data, "copy") == SavedExamples(1, 0, 1)
+
+
+def test_contradictions_are_named_and_left_out(school: School) -> None:
+    task_id, examples = add_task(school), school.services.examples
+    with school.database.write() as session:
+        again = ANSWERS[0].format(0).upper()
+        session.execute(update(LabelledExample).where(LabelledExample.response_key == "a2-0").values(text=again))
     seen = examples.overview(school.educator, task_id)
-    assert seen.contradictory == ("a0-0", "copy")
-    assert seen.distribution == {"evaporation": {0: 3, 1: 4, 2: 4}}
+    assert seen.contradictory == ("a0-0", "a2-0")
+    assert seen.distribution == {"evaporation": {0: 3, 1: 4, 2: 3}}
     assert "2 answers have the same words and different levels" in seen.advice[0]

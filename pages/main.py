@@ -57,6 +57,10 @@ def screens(actor: Actor) -> dict[str, list[st.Page]]:
             "educator/library.py", title="Tasks", icon=":material/menu_book:", url_path="tasks",
             help="The questions that can be scored, with their rubrics.",
         ),
+        st.Page(
+            "educator/new_task.py", title="Add a task", icon=":material/add_task:", url_path="add-task",
+            help="Teach the model a task from answers that people have scored.",
+        ),
     ]  # fmt: skip
     pages = {"Teaching": teaching}
     if actor.is_administrator:

@@ -35,6 +35,11 @@ class Key(StrEnum):
     INSIDE = "inside"
     LOOKS = "looks"
     NONCE = "nonce"
+    TASK = "task"
+    STEP = "step"
+    DRAFT = "task-draft"
+    CARRIED = "carried-examples"
+    PREVIEWED = "previewed"
 
 
 @st.cache_resource(show_spinner=False)

@@ -93,18 +93,23 @@ def closest_classmates(
     return best
 
 
-def candidate_pairs(answers: Sequence[Sequence[str]], left_out: Shingles = frozenset()) -> list[tuple[int, int]]:
-    """Pairs of answers that are linked by `_FEW_SHARED` shingles or more, the lower index first, ascending."""
+def candidate_pairs(
+    answers: Sequence[Sequence[str]], left_out: Shingles = frozenset(), *, run: int = SHINGLE, fewest: int = _FEW_SHARED
+) -> list[tuple[int, int]]:
+    """Pairs of answers that are linked by `fewest` runs of `run` words or more, the lower index first, ascending.
+
+    `left_out` are runs of the same length that link nothing.
+    """
     numbers: dict[str, int] = {}
     for words in answers:
         for word in words:
             numbers.setdefault(word, len(numbers) + 1)
-    hashes = [_hash_runs(np.array([numbers[word] for word in words], dtype=np.uint64)) for words in answers]
+    hashes = [_hash_runs(np.array([numbers[word] for word in words], dtype=np.uint64), run) for words in answers]
     owner = np.repeat(np.arange(len(answers)), [len(runs) for runs in hashes])
     value = np.concatenate([*hashes, np.empty(0, dtype=np.uint64)])
-    known = [[numbers.get(word, 0) for word in run] for run in left_out]
+    known = [[numbers.get(word, 0) for word in words] for words in left_out]
     if known:
-        banned = np.concatenate([_hash_runs(np.array(run, dtype=np.uint64)) for run in known])
+        banned = np.concatenate([_hash_runs(np.array(words, dtype=np.uint64), run) for words in known])
         kept = ~np.isin(value, banned)
         owner, value = owner[kept], value[kept]
     order = np.lexsort((owner, value))
@@ -119,15 +124,15 @@ def candidate_pairs(answers: Sequence[Sequence[str]], left_out: Shingles = froze
     )
     links = links[links[:, 0] != links[:, 1]]
     pairs, counts = np.unique(links[:, 0] * len(answers) + links[:, 1], return_counts=True)
-    return [divmod(int(pair), len(answers)) for pair in pairs[counts >= _FEW_SHARED]]
+    return [divmod(int(pair), len(answers)) for pair in pairs[counts >= fewest]]
 
 
-def _hash_runs(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """(T,) word numbers -> (T - SHINGLE + 1,) hashes of the runs that start at each word."""
-    length = len(numbers) - SHINGLE + 1
+def _hash_runs(numbers: NDArray[np.uint64], run: int) -> NDArray[np.uint64]:
+    """(T,) word numbers -> (T - run + 1,) hashes of the runs of `run` words that start at each word."""
+    length = len(numbers) - run + 1
     if length <= 0:
         return np.empty(0, dtype=np.uint64)
     result = np.zeros(length, dtype=np.uint64)
-    for offset in range(SHINGLE):
+    for offset in range(run):
         result = result * _BASE + numbers[offset : offset + length]
     return result

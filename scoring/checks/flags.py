@@ -60,9 +60,14 @@ class Thresholds:
     reference_words: int = 12  # shorter right answers are alike by chance
     classmate_share: float = 0.7  # words in runs from one classmate
     classmate_words: int = 15
+    near_words: int = 6  # the fewest words of an answer that is a classmate's nearly letter by letter
+    near_longest: int = 24  # the most; longer ones are judged by their runs of words
+    near_likeness: float = 0.85  # letters left in place
     repeated_share: float = 0.5  # words in runs that stand earlier in the answer
     repeated_words: int = 6
     topic_words: int = 4  # the fewest content words that show a topic
     topicality: float = 0.25  # of words, see `topic.word_topicality`
     topic_words_embedded: int = 2  # the same where embeddings are given
     topicality_embedded: float = 0.6  # of words and embeddings, see `topic.embedded_topicality`
+    topicality_of_one: float = 0.25  # the same of an answer with one content word
+    topic_least_words: int = 3  # words of any kind, of such an answer

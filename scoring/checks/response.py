@@ -13,6 +13,7 @@ from scoring.checks import single
 from scoring.checks.copying import Match, closest_classmates
 from scoring.checks.flags import Flag, FlagKind, Thresholds
 from scoring.checks.language import lexicon
+from scoring.checks.near_copies import near_copies
 from scoring.checks.plain import PlainWords
 from scoring.checks.task_texts import TaskTexts
 from scoring.checks.topic import FEWEST_OTHERS, content_words, embedded_topicality, word_topicality
@@ -64,6 +65,10 @@ def check_responses(
     whose = range(len(texts)) if learners is None else learners
     mates = closest_classmates(read, whose, about.shown, words=limits.classmate_words, share=limits.classmate_share)
     heartbeat()
+    alike = near_copies(
+        read, whose, about.shown, words=limits.near_words, longest=limits.near_longest, likeness=limits.near_likeness
+    )
+    heartbeat()
     used = Counter(word for words in read for word in set(words))
     usual = _usual_length(read, about)
     answers = [single.Answer(text, words, about, used, usual, limits) for text, words in zip(texts, read, strict=True)]
@@ -72,11 +77,22 @@ def check_responses(
     for index, answer in enumerate(answers):
         if index % _PAUSE == 0:
             heartbeat()
-        checked.append(_flags(answer, mates[index], off_topic[index]))
+        checked.append(_flags(answer, _classmate(answer, mates[index], alike[index]), off_topic[index]))
     return checked
 
 
-def _flags(answer: single.Answer, mate: Match | None, off_topic: Flag | None) -> list[Flag]:
+def _classmate(answer: single.Answer, holds: Match | None, alike: Match | None) -> Flag | None:
+    """Copied from a classmate: most of the words in runs, or nearly every letter of a short answer."""
+    if holds is not None:
+        reason = f"{holds.overlap.words} of the answer's {len(answer.tokens)} words are also a classmate's."
+        return Flag(FlagKind.COPIED_CLASSMATE, reason, holds.overlap.share, holds.index)
+    if alike is not None:
+        reason = "The answer is a classmate's nearly letter by letter."
+        return Flag(FlagKind.COPIED_CLASSMATE, reason, alike.overlap.share, alike.index)
+    return None
+
+
+def _flags(answer: single.Answer, copied_classmate: Flag | None, off_topic: Flag | None) -> list[Flag]:
     """One answer's flags; what explains the others stands alone."""
     nothing = single.blank(answer)
     if nothing:
@@ -84,10 +100,6 @@ def _flags(answer: single.Answer, mate: Match | None, off_topic: Flag | None) ->
     # Another language looks like gibberish from within one, so it is asked for first.
     unread = single.other_language(answer) or single.gibberish(answer)
     copied_task, copied_reference = single.copied_task(answer), single.copied_reference(answer)
-    copied_classmate = None
-    if mate is not None:
-        reason = f"{mate.overlap.words} of the answer's {len(answer.tokens)} words are also a classmate's."
-        copied_classmate = Flag(FlagKind.COPIED_CLASSMATE, reason, mate.overlap.share, mate.index)
     if unread or copied_task:
         off_topic = None
     found = [
@@ -108,17 +120,33 @@ def _off_topic(
     contents = [content_words(answer.tokens, plain, about.language) for answer in answers]
     of_the_task = content_words(sorted(about.tokens), plain, about.language)
     topicality = word_topicality(contents, of_the_task)
-    least, fewest = limits.topicality, limits.topic_words
+    embedded = embeddings is not None and task_embeddings is not None
     if embeddings is not None and task_embeddings is not None:
         topicality = topicality + embedded_topicality(embeddings, task_embeddings)
-        least, fewest = limits.topicality_embedded, limits.topic_words_embedded
-    reason = "The answer has next to no words in common with the task and the other answers."
     return [
-        Flag(FlagKind.OFF_TOPIC, reason, float(np.clip(1 - value / least, 0, 1)))
-        if len(content) >= fewest and value < least
-        else None
-        for content, value in zip(contents, topicality, strict=True)
+        _topic_flag(answer, len(content), value, limits, embedded=embedded)
+        for answer, content, value in zip(answers, contents, topicality, strict=True)
     ]
+
+
+def _topic_flag(
+    answer: single.Answer, content: int, topicality: float, limits: Thresholds, *, embedded: bool
+) -> Flag | None:  # fmt: skip
+    """One answer's off-topic flag; `content` counts its words that carry content."""
+    least, fewest = limits.topicality, limits.topic_words
+    if embedded:
+        least, fewest = limits.topicality_embedded, limits.topic_words_embedded
+        if content < fewest:
+            least, fewest = limits.topicality_of_one, 1
+            if len(answer.words) < limits.topic_least_words or single.says_no_answer(answer):
+                return None
+    if content < fewest or not topicality < least:
+        return None
+    # A sum or a formula says what it says in few words, and hardly any that others use.
+    if content < limits.topic_words and single.reckons(answer):
+        return None
+    reason = "The answer has next to no words in common with the task and the other answers."
+    return Flag(FlagKind.OFF_TOPIC, reason, float(np.clip(1 - topicality / least, 0, 1)))
 
 
 def _usual_length(read: Sequence[Sequence[str]], about: TaskTexts) -> float:

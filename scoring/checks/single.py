@@ -61,11 +61,20 @@ def blank(answer: Answer) -> Flag | None:
     return Flag(FlagKind.BLANK, f"The answer holds {said}.", 1.0)
 
 
+def says_no_answer(answer: Answer) -> bool:
+    """Whether it holds nothing but the statement that the learner does not know."""
+    rest, found = _NO_ANSWER.subn(" ", " ".join(answer.tokens))
+    return bool(found) and all(word in _AROUND_WORDS for word in rest.split())
+
+
+def reckons(answer: Answer) -> bool:
+    """Whether it holds numbers and signs that work with them."""
+    return bool(_RECKONING.search(answer.text)) and any(token[0].isdigit() for token in answer.tokens)
+
+
 def too_short(answer: Answer) -> Flag | None:
     """Far fewer words than this task usually gets, or only the statement that the learner does not know."""
-    said = " ".join(answer.tokens)
-    rest, found = _NO_ANSWER.subn(" ", said)
-    if found and all(word in _AROUND_WORDS for word in rest.split()):
+    if says_no_answer(answer):
         return Flag(FlagKind.TOO_SHORT, "The answer only says that the student does not know.", 1.0)
     count, least = len(answer.tokens), answer.limits.short_share * answer.usual_length
     if count > least:

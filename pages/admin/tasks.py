@@ -5,11 +5,12 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from pages.components.authoring.stepper import Step
 from pages.components.charts import level_counts
 from pages.components.frame import empty_state, heading, told_plainly
-from pages.components.session import current_actor, remember_notice, services
+from pages.components.session import Key, current_actor, remember_notice, services
 from pages.components.task_card import show_criterion, show_task
-from pages.components.words import plain
+from pages.components.words import counted, plain
 from scoring.services.actors import Actor
 from scoring.services.tasks import TaskSummary
 from scoring.services.versions import ACTIVE
@@ -53,6 +54,10 @@ def detail(actor: Actor, task: TaskSummary) -> None:
     facts = [item.subject, f"grade {item.grade}" if item.grade else "", f"version {task.version_number}", item.id]
     st.caption(plain(" · ".join(fact for fact in facts if fact)))
     retire_or_bring_back(actor, task)
+    st.page_link(
+        "educator/new_task.py", label="Edit or train this task", icon=":material/edit:",
+        query_params={Key.TASK.value: str(task.id), Key.STEP.value: Step.DESCRIBE.value},
+    )  # fmt: skip
     question, rubric = st.columns(2, gap="large")
     with question:
         st.markdown("#### What students see")
@@ -92,9 +97,36 @@ def retire_or_bring_back(actor: Actor, task: TaskSummary) -> None:
             st.rerun()
 
 
+def educators_own(actor: Actor) -> None:
+    """Tasks that serve their author alone, to look at and to publish."""
+    own = [task for task in services().authoring.mine(actor) if task.owner_id is not None]
+    if not own:
+        return
+    st.subheader("Educators' own tasks", anchor=False)
+    st.caption("Each serves its author alone. Published, every educator can use it, and only administrators change it.")
+    for task in own:
+        with st.container(border=True, horizontal=True, vertical_alignment="center"):
+            with st.container(width=420):
+                st.markdown(f"**{plain(task.task.title)}**")
+                scored = "scored by the active model" if task.scorable else "not scored by the active model yet"
+                st.caption(plain(f"by {task.owner} · {counted(task.examples, 'labelled answer')} · {scored}"))
+            st.space("stretch")
+            st.page_link(
+                "educator/new_task.py", label="Look", icon=":material/visibility:",
+                query_params={Key.TASK.value: str(task.id)},
+            )  # fmt: skip
+            if st.button("Publish", key=f"publish-{task.id}", icon=":material/public:"):
+                with told_plainly():
+                    services().authoring.publish(actor, task.id)
+                    remember_notice(f"Every educator can use {plain(task.task.title)} now.")
+                    st.rerun()
+
+
 with told_plainly():
     actor = current_actor()
     heading("Item bank", "Every task that educators can score, and those that were retired.")
+    st.page_link("educator/new_task.py", label="Add a task", icon=":material/add_task:")
+    educators_own(actor)
     active = next((version for version in services().versions.all(actor) if version.state == ACTIVE), None)
     tasks = services().tasks.available(actor, retired=True)
     if not tasks:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from pages.components.authoring.stepper import Step
 from pages.components.charts import level_counts
 from pages.components.frame import empty_state, heading, told_plainly
-from pages.components.session import current_actor, services
+from pages.components.session import Key, current_actor, services
 from pages.components.task_card import show_criterion, show_task
 from pages.components.words import counted, plain, told_apart
 from scoring.services.actors import Actor
@@ -28,6 +29,11 @@ def show(actor: Actor, summary: TaskSummary) -> None:
     st.subheader(plain(task.title), anchor=False)
     about = filter(None, [task.subject, task.grade and f"grade {task.grade}", task.standard])
     st.caption(plain(" · ".join(about)))
+    if actor.is_administrator or summary.owner_id == actor.user_id:
+        st.page_link(
+            "educator/new_task.py", label="Edit or train this task", icon=":material/edit:",
+            query_params={Key.TASK.value: str(summary.id), Key.STEP.value: Step.DESCRIBE.value},
+        )  # fmt: skip
     left, right = st.columns(2, gap="large")
     with left:
         show_task(task, summary.figure)
@@ -85,9 +91,13 @@ def figure(metric: Metric, form: str) -> str:
 def main(actor: Actor) -> None:
     """The screen."""
     heading("Tasks", "Questions with their rubrics. Those the model scores can be chosen under “Score a class”.")
+    st.page_link("educator/new_task.py", label="Add a task", icon=":material/add_task:")
     tasks = services().tasks.available(actor)
     if not tasks:
-        empty_state("menu_book", "No tasks yet", "An administrator can load an item bank folder; see the README.")
+        empty_state(
+            "menu_book", "No tasks yet", "Write one yourself, or ask an administrator to load an item bank folder.",
+            "educator/new_task.py", "Add a task",
+        )  # fmt: skip
         return
     labelled = told_apart(
         tasks,

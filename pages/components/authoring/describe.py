@@ -30,8 +30,8 @@ from scoring.services.tasks import TaskSummary
 
 LEVEL_COLUMNS = {
     "value": st.column_config.NumberColumn("Points", min_value=0, max_value=100, step=1, width=70),
-    "label": st.column_config.TextColumn("Name", width=130, help="May be left empty."),
-    "descriptor": st.column_config.TextColumn("What an answer at this level says", width=560),
+    "label": st.column_config.TextColumn("Name", width=170, help="May be left empty."),
+    "descriptor": st.column_config.TextColumn("What an answer at this level says", width=520),
 }
 OPTIONAL = "May be left empty."
 
@@ -52,8 +52,8 @@ def show_form(actor: Actor, summary: TaskSummary | None) -> None:
         if st.form_submit_button("Add a criterion", key=f"{key}-add", icon=":material/add:"):
             change = [*criteria, new_criterion(len(criteria) + 1)]
         answers = st.text_area(
-            "Answers with full points, one a line", "\n".join(draft.entry.get("reference_answers") or []), height=110,
-            key=f"{key}-answers", help=f"{OPTIONAL} The model reads them as examples of what is meant.",
+            "Answers with full points, one a line", "\n".join(draft.entry.get("reference_answers") or []),
+            key=f"{key}-answers", height="content", help=f"{OPTIONAL} The model reads them as examples of what is meant.",
         )  # fmt: skip
         entry["reference_answers"] = answers_of(answers or "", list(draft.entry.get("reference_answers") or []))
         published = False
@@ -83,16 +83,20 @@ def _texts(entry: Mapping[str, Any], summary: TaskSummary | None, key: str) -> d
         with column:
             found[name] = st.text_input(label, entry.get(name, ""), key=f"{key}-{name}", help=OPTIONAL)
     found["prompt"] = st.text_area(
-        "The question that students answer", entry.get("prompt", ""), key=f"{key}-prompt", height=130
+        "The question that students answer", entry.get("prompt", ""), key=f"{key}-prompt", height="content"
     )
     if summary is not None and summary.figure:
         st.image(summary.figure, alt=summary.task.stimulus_alt or summary.task.title, width=420)
         st.caption("The figure stays with the task.")
     found["stimulus"] = st.text_area(
-        "Text or table that comes with it", entry.get("stimulus", ""), key=f"{key}-stimulus", height=90, help=OPTIONAL
+        "Text or table that comes with it",
+        entry.get("stimulus", ""),
+        key=f"{key}-stimulus",
+        height="content",
+        help=OPTIONAL,
     )
     found["rubric_text"] = st.text_area(
-        "Scoring notes", entry.get("rubric_text", ""), key=f"{key}-rubric", height=90,
+        "Scoring notes", entry.get("rubric_text", ""), key=f"{key}-rubric", height="content",
         help=f"{OPTIONAL} What holds for all criteria: what gets no points, common mistakes.",
     )  # fmt: skip
     return found
@@ -137,7 +141,7 @@ def _levels(criterion: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     )
     frame["value"] = pd.to_numeric(frame["value"], errors="coerce").astype("Int64")
     edited = st.data_editor(
-        frame, hide_index=True, num_rows="fixed", key=f"{key}-levels", column_config=LEVEL_COLUMNS, row_height=62,
+        frame, hide_index=True, num_rows="fixed", key=f"{key}-levels", column_config=LEVEL_COLUMNS, row_height=76,
         alt=f"Levels of the criterion {criterion.get('name') or ''}: points, name, what an answer says",
     )  # fmt: skip
     return [

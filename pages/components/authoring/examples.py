@@ -63,9 +63,11 @@ def show_levels(
     task: Task, distribution: Mapping[str, Mapping[int, int]], thinnest: Mapping[str, int], key: str
 ) -> None:
     """One chart a criterion."""
-    with st.container(horizontal=True, gap="medium"):
-        for criterion in task.criteria:
-            with st.container(width=270):
+    across = min(4, max(2, len(task.criteria)))
+    for start in range(0, len(task.criteria), across):
+        row = task.criteria[start : start + across]
+        for column, criterion in zip(st.columns(across), row, strict=False):
+            with column:
                 st.markdown(f"**{plain(criterion.name)}**")
                 level_bars(
                     criterion, distribution.get(criterion.id, {}), thinnest.get(criterion.id),

@@ -82,21 +82,14 @@ def show_comparison(comparison: Comparison) -> None:
     """Measured figures of the task under both versions, and that nothing else moved."""
     rows = []
     for criterion in comparison.criteria:
-        for name, (words, form) in MEASURES.items():
-            rows.append(
-                {
-                    "Criterion": criterion.name,
-                    "Figure": words,
-                    "This version": _figure((criterion.candidate or {}).get(name), form),
-                    "Active version": "does not score it"
-                    if criterion.active is None
-                    else _figure(criterion.active.get(name), form),
-                }
-            )
+        for version, figures in (("this one", criterion.candidate), ("active now", criterion.active)):
+            if version == "this one" or (figures is not None and comparison.active_id != comparison.candidate_id):
+                told = {words: _figure((figures or {}).get(name), form) for name, (words, form) in MEASURES.items()}
+                rows.append({"Criterion": criterion.name, "Version": version, **told})
     frame = pd.DataFrame(rows)
-    if all(criterion.active is None for criterion in comparison.criteria):
-        frame = frame.drop(columns="Active version")
-        if comparison.active_key:
+    if set(frame["Version"]) == {"this one"}:
+        frame = frame.drop(columns="Version")
+        if comparison.active_key and comparison.active_id != comparison.candidate_id:
             st.caption(plain(f"The active version, {comparison.active_key}, does not score this task yet."))
     st.dataframe(frame, hide_index=True, alt="Measured figures of this version and the active one")
     drift = comparison.drift

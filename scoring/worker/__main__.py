@@ -30,6 +30,7 @@ from scoring.worker import adapting, explaining, previewing, workflows
 from scoring.worker.ahead import Ahead
 from scoring.worker.explainers import Explainers
 from scoring.worker.heartbeat import Heartbeat
+from scoring.worker.meanings import Meanings
 from scoring.worker.students import Students
 
 logger = logging.getLogger("scoring.worker")
@@ -67,7 +68,8 @@ def serve(settings: Settings, stop: threading.Event) -> int:
     database = Database(settings.url)
     students = Students(encoder=settings.encoder, device=settings.device)
     explainers = Explainers(database, students)
-    workflows.configure(database, students, settings.chunk_size)
+    meanings = Meanings(students.turns, settings.device)
+    workflows.configure(database, students, settings.chunk_size, meanings)
     explaining.configure(database, explainers)
     adapting.configure(database, students.turns, settings.data_dir, encoder=settings.encoder, device=settings.device)
     previewing.configure(database, students.turns, encoder=settings.encoder, device=settings.device)

@@ -7,34 +7,26 @@ finished; the tensors of that lie in the run's folder. The active version is nev
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from dbos import DBOS
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
-from db.adaptation_queries import examples_of_version
 from db.engine import Database
 from db.tables import Adaptation, StudentVersion, TaskVersion, utc_now
-from scoring.domain import Task
 from scoring.errors import EvenhandError, InvalidInput, ModelUnavailable, StorageFull
-from scoring.intake.levels import without_contradictions
-from scoring.itembank import LabelledResponse
 from scoring.jobs import ADD_TASK, BRING_UP_TO_DATE
 from scoring.services.adaptations import small
 from scoring.services.runs import OPEN, RunStatus
 from scoring.services.tasks import task_of
 from scoring.services.versions import is_no_space, read_manifest, register_student
-from scoring.training.adaptation import AdaptConfig, Event, adapt
+from scoring.training.adaptation import Event, adapt
 from scoring.worker.grafting import graft_version
+from scoring.worker.trainings import DISK_FULL, Tools, Training, Trainings, fenced, folder_of, saving
 from scoring.worker.turns import Rank, Turns
 from scoring.worker.workflows import ENDED, RECOVERIES, patiently
 
@@ -45,34 +37,14 @@ DISK_FULL_PAUSE_S = 5.0
 DISK_FULL_TRIES = 12
 TRAINED = "trained"
 INTERRUPTED = "The training was interrupted. Start it once more; the active model was not touched."
-DISK_FULL = "The disk is full, so the new version could not be saved. Free some space, then start again."
 DRIFTED = "The new version would have changed scores of other tasks, so it was thrown away. Tell an administrator."
 WAITING = "Waiting while a class is being scored."
 
 
-class _Tools:
+class _Held:
     """What the steps work with; set once, before the engine of jobs is launched."""
 
-    database: Database
-    turns: Turns
-    folder: Path  # the data folder
-    encoder: str
-    device: str
-    adapt: Callable[..., Iterator[Event]]
-
-
-@dataclass
-class _Running:
-    """A training in memory, and what it finished that is not saved yet."""
-
-    events: Iterator[Event]
-    parts: dict[str, Any] = field(default_factory=dict)
-    last: Event | None = None
-    over: bool = False
-
-
-_running: dict[str, _Running] = {}
-_disk_full: dict[str, int] = {}
+    trainings: Trainings
 
 
 def configure(
@@ -94,10 +66,7 @@ def configure(
         device: As in the settings.
         trainer: What trains; another one only where a test is not about the model.
     """
-    _Tools.database, _Tools.turns, _Tools.folder = database, turns, folder
-    _Tools.encoder, _Tools.device, _Tools.adapt = encoder, device, staticmethod(trainer)
-    _running.clear()
-    _disk_full.clear()
+    _Held.trainings = Trainings(Tools(database, turns, folder, encoder, device, trainer))
 
 
 @DBOS.workflow(name=ADD_TASK, max_recovery_attempts=RECOVERIES)
@@ -109,12 +78,12 @@ def add_task(run_id: str, job_id: str) -> str:
 @DBOS.workflow(name=BRING_UP_TO_DATE, max_recovery_attempts=RECOVERIES)
 def bring_up_to_date(run_id: str, job_id: str) -> str:
     """Put what a candidate learned onto the base of the run; returns the final status."""
-    return perform(run_id, job_id, graft_step)
+    return perform(run_id, job_id, graft_task)
 
 
 def train(run_id: str, job_id: str) -> str:
     """Advance until the training is over; `TRAINED`, or why it went no further."""
-    while (status := advance(run_id, job_id)) == RunStatus.RUNNING:
+    while (status := train_some(run_id, job_id)) == RunStatus.RUNNING:
         pass
     return status
 
@@ -122,76 +91,62 @@ def train(run_id: str, job_id: str) -> str:
 def perform(run_id: str, job_id: str, work: Callable[[str, str], str]) -> str:
     """Do a run's work and record how it ended, in words for a person."""
     try:
-        with _Tools.turns.at(Rank.TRAINING):
-            if begin(run_id, job_id) != RunStatus.RUNNING:
-                return clean(run_id, RunStatus.CANCELLED)
+        with _Held.trainings.tools.turns.at(Rank.TRAINING):
+            if begin_training(run_id, job_id) != RunStatus.RUNNING:
+                return clear_away(run_id, RunStatus.CANCELLED)
             status = work(run_id, job_id)
             if status == TRAINED:
-                status = register(run_id, job_id)
-            return clean(run_id, status)
+                status = list_candidate(run_id, job_id)
+            return clear_away(run_id, status)
     except ModelUnavailable as error:
         # The message names folders, which are for administrators.
         logger.error("Adaptation %s: %s", run_id, error)
         message = "The scoring model can't be loaded. An administrator sees why under Health."
-        return clean(run_id, finish(run_id, job_id, RunStatus.FAILED, message))
+        return clear_away(run_id, end_training(run_id, job_id, RunStatus.FAILED, message))
     except StorageFull as error:
         logger.error("Adaptation %s: %s", run_id, error)
-        return clean(run_id, finish(run_id, job_id, RunStatus.FAILED, DISK_FULL))
+        return clear_away(run_id, end_training(run_id, job_id, RunStatus.FAILED, DISK_FULL))
     except EvenhandError as error:
-        return clean(run_id, finish(run_id, job_id, RunStatus.FAILED, str(error)))
+        return clear_away(run_id, end_training(run_id, job_id, RunStatus.FAILED, str(error)))
     except Exception as error:
         # The boundary of the worker: the person is told, the log has the trace.
         logger.exception("Adaptation %s failed.", run_id)
         message = f"Something went wrong in training ({type(error).__name__}). The active model was not touched."
-        return clean(run_id, finish(run_id, job_id, RunStatus.FAILED, message))
+        return clear_away(run_id, end_training(run_id, job_id, RunStatus.FAILED, message))
 
 
 @DBOS.step()
 @patiently
-def begin(run_id: str, job_id: str) -> str:
+def begin_training(run_id: str, job_id: str) -> str:
     """Mark the run as running, and keep the examples as they are now: it may go on in another process."""
-    with _Tools.database.read() as session:
-        run = _fenced(session, run_id, job_id)
-        if run is None:
-            return RunStatus.CANCELLED
-        rows = _examples(session, run)
-    path = _examples_file(run_id)
-    kept = path.exists()
-    if not kept:
-        with _saving():
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            part = path.with_suffix(".part")
-            part.write_text(json.dumps([asdict(row) for row in rows]), encoding="utf-8")
-            part.replace(path)
-    with _Tools.database.write() as session:
-        run = _fenced(session, run_id, job_id)
+    if _Held.trainings.examples(run_id, job_id) is None:
+        return RunStatus.CANCELLED
+    with _database().write() as session:
+        run = fenced(session, run_id, job_id)
         if run is None:
             return RunStatus.CANCELLED
         run.status, run.started_at = RunStatus.RUNNING, run.started_at or utc_now()
-        if not kept:
-            # Parts of a folder that is gone belong to other examples.
-            run.parts = {}
     return RunStatus.RUNNING
 
 
 @DBOS.step()
 @patiently
-def advance(run_id: str, job_id: str) -> str:
+def train_some(run_id: str, job_id: str) -> str:
     """Train for a few seconds and save what came of it; `TRAINED` once it is over."""
-    running = _running.get(run_id) or _start(run_id, job_id)
+    running = _Held.trainings.get(run_id, job_id)
     if running is None:
         return RunStatus.CANCELLED
     waited = False
     deadline = time.monotonic() + STEP_S
     while not running.over and time.monotonic() < deadline:
-        if _Tools.turns.busy(Rank.TRAINING):
+        if _Held.trainings.tools.turns.busy(Rank.TRAINING):
             waited = True
             time.sleep(LOOK_AGAIN_S)
             continue
         try:
             event = next(running.events, None)
         except OSError as error:
-            _running.pop(run_id, None)
+            _Held.trainings.forget(run_id)
             if not is_no_space(error):
                 raise
             return _wait_for_space(run_id, error)
@@ -203,30 +158,38 @@ def advance(run_id: str, job_id: str) -> str:
             running.parts[event.key] = dict(event.result)
             break
     if not _save(run_id, job_id, running, WAITING if waited else ""):
-        _drop(run_id)
+        _Held.trainings.drop(run_id)
         return RunStatus.CANCELLED
     return TRAINED if running.over else RunStatus.RUNNING
 
 
 @DBOS.step()
 @patiently
-def graft_step(run_id: str, job_id: str) -> str:
+def graft_task(run_id: str, job_id: str) -> str:
     """Copy the task of a run's source onto its base, and prove that nothing else moved."""
-    with _Tools.database.read() as session:
-        run = _fenced(session, run_id, job_id)
+    with _database().read() as session:
+        run = fenced(session, run_id, job_id)
         if run is None:
             return RunStatus.CANCELLED
         source = session.get_one(StudentVersion, run.source_version_id)
-        base, folder = _folder_of(session, run.base_student_version_id), Path(source.folder)
+        base, folder = folder_of(session, run.base_student_version_id), Path(source.folder)
         task = task_of(session.get_one(TaskVersion, run.task_version_id))
         report = dict(source.card.get("adaptation") or {})
     for path in (base, folder):
         read_manifest(path)
-    texts = [row.text for row in _read_examples(run_id)]
-    with _saving():
-        drift = graft_version(base, folder, task.id, _version_folder(run_id), texts, report, encoder=_Tools.encoder)
-    with _Tools.database.write() as session:
-        run = _fenced(session, run_id, job_id)
+    texts = [row.text for row in _Held.trainings.examples(run_id, job_id) or ()]
+    with saving():
+        drift = graft_version(
+            base,
+            folder,
+            task.id,
+            _Held.trainings.version_folder(run_id),
+            texts,
+            report,
+            encoder=_Held.trainings.tools.encoder,
+        )
+    with _database().write() as session:
+        run = fenced(session, run_id, job_id)
         if run is None:
             return RunStatus.CANCELLED
         run.stage, run.message, run.done, run.total = "report", "Checked that no other task has moved.", 1, 1
@@ -236,10 +199,10 @@ def graft_step(run_id: str, job_id: str) -> str:
 
 @DBOS.step()
 @patiently
-def register(run_id: str, job_id: str) -> str:
+def list_candidate(run_id: str, job_id: str) -> str:
     """List the finished version as a candidate, unless it would move another task's scores."""
-    with _Tools.database.read() as session:
-        run = _fenced(session, run_id, job_id)
+    with _database().read() as session:
+        run = fenced(session, run_id, job_id)
         if run is None:
             return RunStatus.CANCELLED
         report = run.parts["report"]["report"]
@@ -247,8 +210,8 @@ def register(run_id: str, job_id: str) -> str:
     if not report["drift"]["identical"]:
         raise InvalidInput(DRIFTED)
     key = _patient_copy(run_id, base_id, task_version_id, actor_id)
-    with _Tools.database.write() as session:
-        run = _fenced(session, run_id, job_id)
+    with _database().write() as session:
+        run = fenced(session, run_id, job_id)
         if run is None:
             return RunStatus.CANCELLED
         version = session.scalars(select(StudentVersion).where(StudentVersion.version_key == key)).one()
@@ -261,61 +224,41 @@ def register(run_id: str, job_id: str) -> str:
 
 @DBOS.step()
 @patiently
-def finish(run_id: str, job_id: str, status: str, error: str) -> str:
+def end_training(run_id: str, job_id: str, status: str, error: str) -> str:
     """Record how the run ended, unless it was cancelled meanwhile."""
     return _finish(run_id, job_id, status, error)
 
 
 @DBOS.step()
-def clean(run_id: str, status: str) -> str:
+def clear_away(run_id: str, status: str) -> str:
     """Remove the run's folder and its training from memory."""
-    _drop(run_id)
-    shutil.rmtree(_folder(run_id), ignore_errors=True)
+    _Held.trainings.drop(run_id)
+    shutil.rmtree(_Held.trainings.folder(run_id), ignore_errors=True)
     return status
 
 
 def tidy() -> None:
     """Tell of runs whose job ended without saying so, and remove folders of runs that are over."""
-    with _Tools.database.read() as session:
+    with _database().read() as session:
         waiting = session.execute(select(Adaptation.id, Adaptation.job_id).where(Adaptation.status.in_(OPEN))).all()
     for run_id, job_id in waiting:
         status = DBOS.get_workflow_status(job_id)
         if status is None or status.status in ENDED:
             logger.error("Adaptation %s: its job ended unfinished.", run_id)
             _finish(run_id, job_id, RunStatus.FAILED, INTERRUPTED)
-    home = _Tools.folder / "adaptations"
+    home = _Held.trainings.tools.data_dir / "adaptations"
     there = {path.name for path in home.iterdir()} if home.exists() else set()
-    for run_id in there - set(_running):
-        with _Tools.database.read() as session:
+    for run_id in there - _Held.trainings.held():
+        with _database().read() as session:
             run = session.get(Adaptation, run_id)
         if run is None or run.status not in OPEN:
             shutil.rmtree(home / run_id, ignore_errors=True)
 
 
-def _start(run_id: str, job_id: str) -> _Running | None:
-    """The training of a run from what it has finished; `None` when it is wanted no more."""
-    with _Tools.database.read() as session:
-        run = _fenced(session, run_id, job_id)
-        if run is None:
-            return None
-        base = _folder_of(session, run.base_student_version_id)
-        task = task_of(session.get_one(TaskVersion, run.task_version_id))
-        parts, quick = dict(run.parts), run.quick
-    read_manifest(base)
-    rows = _read_examples(run_id)
-    events = _Tools.adapt(
-        base, task, [row for row in rows if row.levels], _version_folder(run_id),
-        unlabelled=[row for row in rows if not row.levels], config=AdaptConfig(quick=quick), finished=parts,
-        workspace=_folder(run_id) / "parts", encoder=_Tools.encoder, device=_Tools.device,
-    )  # fmt: skip
-    _running[run_id] = _Running(events)
-    return _running[run_id]
-
-
-def _save(run_id: str, job_id: str, running: _Running, waiting: str) -> bool:
+def _save(run_id: str, job_id: str, running: Training, waiting: str) -> bool:
     """Write progress and finished parts; whether the run is still wanted."""
-    with _Tools.database.write() as session:
-        run = _fenced(session, run_id, job_id)
+    with _database().write() as session:
+        run = fenced(session, run_id, job_id)
         if run is None:
             return False
         if running.parts:
@@ -332,8 +275,9 @@ def _save(run_id: str, job_id: str, running: _Running, waiting: str) -> bool:
 
 def _wait_for_space(run_id: str, error: OSError) -> str:
     """Let some time pass, so that the step after this one goes on from what was saved."""
-    _disk_full[run_id] = _disk_full.get(run_id, 0) + 1
-    if _disk_full[run_id] >= DISK_FULL_TRIES:
+    full = _Held.trainings.full
+    full[run_id] = full.get(run_id, 0) + 1
+    if full[run_id] >= DISK_FULL_TRIES:
         raise InvalidInput(DISK_FULL) from error
     logger.error("Adaptation %s: the disk is full. Trying again in %.0f s.", run_id, DISK_FULL_PAUSE_S)
     time.sleep(DISK_FULL_PAUSE_S)
@@ -341,10 +285,11 @@ def _wait_for_space(run_id: str, error: OSError) -> str:
 
 
 def _patient_copy(run_id: str, base_id: int, task_version_id: int, actor_id: int) -> str:
+    store = _Held.trainings.tools.data_dir / "versions"
     while True:
         try:
             return register_student(
-                _Tools.database, _version_folder(run_id), _Tools.folder / "versions", actor_id,
+                _database(), _Held.trainings.version_folder(run_id), store, actor_id,
                 parent_id=base_id, task_version_id=task_version_id,
             )  # fmt: skip
         except StorageFull as error:
@@ -352,8 +297,8 @@ def _patient_copy(run_id: str, base_id: int, task_version_id: int, actor_id: int
 
 
 def _finish(run_id: str, job_id: str, status: str, error: str) -> str:
-    with _Tools.database.write() as session:
-        run = _fenced(session, run_id, job_id)
+    with _database().write() as session:
+        run = fenced(session, run_id, job_id)
         if run is None:
             return RunStatus.CANCELLED
         run.status, run.error, run.finished_at = status, error, utc_now()
@@ -361,55 +306,5 @@ def _finish(run_id: str, job_id: str, status: str, error: str) -> str:
     return status
 
 
-def _drop(run_id: str) -> None:
-    running = _running.pop(run_id, None)
-    if running is not None:
-        running.events.close()  # type: ignore[attr-defined]
-    _disk_full.pop(run_id, None)
-
-
-def _fenced(session: Session, run_id: str, job_id: str) -> Adaptation | None:
-    """The run, if this job may still write to it."""
-    run = session.get(Adaptation, run_id)
-    return run if run is not None and run.job_id == job_id and run.status in OPEN else None
-
-
-def _examples(session: Session, run: Adaptation) -> list[LabelledResponse]:
-    version = session.get_one(TaskVersion, run.task_version_id)
-    task: Task = task_of(version)
-    rows = [
-        LabelledResponse(task.id, row.response_key, row.text, dict(row.levels), dict(row.second))
-        for row in examples_of_version(session, version.id)
-    ]
-    return without_contradictions(rows)
-
-
-def _read_examples(run_id: str) -> Sequence[LabelledResponse]:
-    return [LabelledResponse(**row) for row in json.loads(_examples_file(run_id).read_text(encoding="utf-8"))]
-
-
-def _folder_of(session: Session, version_id: int) -> Path:
-    return Path(session.get_one(StudentVersion, version_id).folder)
-
-
-def _folder(run_id: str) -> Path:
-    return _Tools.folder / "adaptations" / run_id
-
-
-def _examples_file(run_id: str) -> Path:
-    return _folder(run_id) / "examples.json"
-
-
-def _version_folder(run_id: str) -> Path:
-    return _folder(run_id) / "version"
-
-
-@contextmanager
-def _saving() -> Iterator[None]:
-    """Say a full disk in this program's own words, so that the step waits for space."""
-    try:
-        yield
-    except OSError as error:
-        if is_no_space(error):
-            raise StorageFull(DISK_FULL) from error
-        raise
+def _database() -> Database:
+    return _Held.trainings.tools.database

@@ -101,7 +101,7 @@ def preview(preview_id: str, job_id: str) -> str:
     """Compare two versions over the whole house; returns the final status."""
     try:
         with _Tools.turns.at(Rank.BULK):
-            status = begin(preview_id, job_id)
+            status = begin_preview(preview_id, job_id)
             while status == RunStatus.RUNNING:
                 status = compare_some(preview_id, job_id)
             return status
@@ -109,21 +109,21 @@ def preview(preview_id: str, job_id: str) -> str:
         # The message names folders, which are for administrators.
         logger.error("Preview %s: %s", preview_id, error)
         message = "One of the two versions can't be loaded. An administrator sees why under Health."
-        return finish(preview_id, job_id, RunStatus.FAILED, message)
+        return end_preview(preview_id, job_id, RunStatus.FAILED, message)
     except EvenhandError as error:
-        return finish(preview_id, job_id, RunStatus.FAILED, str(error))
+        return end_preview(preview_id, job_id, RunStatus.FAILED, str(error))
     except Exception as error:
         # The boundary of the worker: the person is told, the log has the trace.
         logger.exception("Preview %s failed.", preview_id)
         message = f"Something went wrong in the preview ({type(error).__name__})."
-        return finish(preview_id, job_id, RunStatus.FAILED, message)
+        return end_preview(preview_id, job_id, RunStatus.FAILED, message)
     finally:
         _pairs.pop(preview_id, None)
 
 
 @DBOS.step()
 @patiently
-def begin(preview_id: str, job_id: str) -> str:
+def begin_preview(preview_id: str, job_id: str) -> str:
     """Mark the preview as running, and count what it has to look at."""
     with _Tools.database.write() as session:
         row = _fenced(session, preview_id, job_id)
@@ -142,7 +142,7 @@ def compare_some(preview_id: str, job_id: str) -> str:
     if pair is None:
         return RunStatus.CANCELLED
     deadline = time.monotonic() + STEP_S
-    while time.monotonic() < deadline:
+    while True:
         with _Tools.database.read() as session:
             row = _fenced(session, preview_id, job_id)
             if row is None:
@@ -175,12 +175,13 @@ def compare_some(preview_id: str, job_id: str) -> str:
             row.others += found.others
             row.moved += found.moved
             row.total = max(row.total, row.done)
-    return RunStatus.RUNNING
+        if time.monotonic() >= deadline:
+            return RunStatus.RUNNING
 
 
 @DBOS.step()
 @patiently
-def finish(preview_id: str, job_id: str, status: str, error: str) -> str:
+def end_preview(preview_id: str, job_id: str, status: str, error: str) -> str:
     """Record how the preview ended, unless it was cancelled meanwhile."""
     return _finish(preview_id, job_id, status, error)
 

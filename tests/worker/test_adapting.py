@@ -144,9 +144,9 @@ def test_a_run_ends_with_a_candidate_that_says_where_it_came_from(school: School
 
 def test_progress_and_the_learning_curve_show_while_it_runs(school: School, trainer: FakeTrainer) -> None:
     run_id = start(school, add_task(school))
-    adapting.begin(run_id, run_id)
-    adapting.advance(run_id, run_id)
-    adapting.advance(run_id, run_id)
+    adapting.begin_training(run_id, run_id)
+    adapting.train_some(run_id, run_id)
+    adapting.train_some(run_id, run_id)
     seen = view(school, run_id)
     assert (seen.status, seen.stage, seen.done, seen.total) == (RunStatus.RUNNING, "curve", 2, 4)
     assert seen.message == "Done with curve-8-0."
@@ -161,8 +161,8 @@ def test_a_killed_run_goes_on_from_what_it_saved_and_with_the_same_examples(
 ) -> None:
     task_id = add_task(school)
     run_id = start(school, task_id)
-    adapting.begin(run_id, run_id)
-    adapting.advance(run_id, run_id)
+    adapting.begin_training(run_id, run_id)
+    adapting.train_some(run_id, run_id)
     (folder_of(school, run_id) / "parts" / "first.safetensors").write_bytes(b"tensors")
     school.services.examples.label(school.educator, task_id, "a0-0", {"evaporation": 2})
     configure(school, trainer)  # another process
@@ -177,8 +177,8 @@ def test_a_killed_run_goes_on_from_what_it_saved_and_with_the_same_examples(
 
 def test_parts_are_made_again_when_their_folder_is_gone(school: School, trainer: FakeTrainer) -> None:
     run_id = start(school, add_task(school))
-    adapting.begin(run_id, run_id)
-    adapting.advance(run_id, run_id)
+    adapting.begin_training(run_id, run_id)
+    adapting.train_some(run_id, run_id)
     shutil.rmtree(folder_of(school, run_id))
     configure(school, trainer)
     assert perform(run_id) == RunStatus.DONE
@@ -260,7 +260,7 @@ def test_a_full_database_is_waited_for_and_no_part_is_lost(
 ) -> None:
     monkeypatch.setattr("scoring.worker.workflows.DISK_FULL_PAUSE_S", 0.05)
     run_id = start(school, add_task(school))
-    adapting.begin(run_id, run_id)
+    adapting.begin_training(run_id, run_id)
     free: list[Callable[[], None]] = []
     trainer.report = {**REPORT, "verdict": "Usable. " * 4000}
     trainer.before["report"] = lambda: free.append(fill_disk(school.database))
@@ -301,7 +301,7 @@ def test_training_makes_room_for_a_class_that_is_scored(school: School, trainer:
     turns = Turns()
     configure(school, trainer, turns)
     run_id = start(school, add_task(school))
-    adapting.begin(run_id, run_id)
+    adapting.begin_training(run_id, run_id)
     scored, begun = threading.Event(), threading.Event()
 
     def score() -> None:
@@ -314,7 +314,7 @@ def test_training_makes_room_for_a_class_that_is_scored(school: School, trainer:
     begun.wait(5)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(adapting, "STEP_S", 0.1)
-        assert adapting.advance(run_id, run_id) == RunStatus.RUNNING
+        assert adapting.train_some(run_id, run_id) == RunStatus.RUNNING
     assert view(school, run_id).message == adapting.WAITING
     assert view(school, run_id).done == 0
     scored.set()
@@ -329,7 +329,7 @@ def test_a_run_whose_job_ended_without_saying_so_is_told(
         status = "ERROR"
 
     run_id = start(school, add_task(school))
-    adapting.begin(run_id, run_id)
+    adapting.begin_training(run_id, run_id)
     monkeypatch.setattr(adapting.DBOS, "get_workflow_status", lambda _job: Ended)
     adapting.tidy()
     assert view(school, run_id).status is RunStatus.FAILED
@@ -340,8 +340,8 @@ def test_a_run_whose_job_ended_without_saying_so_is_told(
 def test_a_run_that_is_done_twice_makes_one_candidate(school: School, trainer: FakeTrainer) -> None:
     task_id = add_task(school)
     run_id = start(school, task_id)
-    adapting.begin(run_id, run_id)
-    while adapting.advance(run_id, run_id) != adapting.TRAINED:
+    adapting.begin_training(run_id, run_id)
+    while adapting.train_some(run_id, run_id) != adapting.TRAINED:
         pass
     task_version = school.services.tasks.get(school.educator, task_id).version_id
     # Killed after the version was listed, before the run said so.
@@ -349,7 +349,7 @@ def test_a_run_that_is_done_twice_makes_one_candidate(school: School, trainer: F
         school.database, folder_of(school, run_id) / "version", school.services.settings.data_dir / "versions",
         school.educator.user_id, parent_id=1, task_version_id=task_version,
     )  # fmt: skip
-    assert adapting.register(run_id, run_id) == RunStatus.DONE
+    assert adapting.list_candidate(run_id, run_id) == RunStatus.DONE
     assert len(school.services.promotion.candidates(school.educator, task_id)) == 1
 
 

@@ -128,7 +128,7 @@ def test_a_killed_preview_goes_on_and_counts_nothing_twice(
 ) -> None:
     monkeypatch.setattr(previewing, "STEP_S", 0.0)
     preview_id = arrange(school, tmp_path / "new")
-    previewing.begin(preview_id, preview_id)
+    previewing.begin_preview(preview_id, preview_id)
 
     class Killed(BaseException):
         pass
@@ -136,14 +136,13 @@ def test_a_killed_preview_goes_on_and_counts_nothing_twice(
     def kill() -> None:
         raise Killed
 
+    assert previewing.compare_some(preview_id, preview_id) == RunStatus.RUNNING
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(previewing, "STEP_S", 0.05)
         patch.setattr(scorers[1], "meanwhile", kill)
         with pytest.raises(Killed):
             previewing.compare_some(preview_id, preview_id)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(previewing, "STEP_S", 0.05)
-        previewing.compare_some(preview_id, preview_id)
+    assert previewing.compare_some(preview_id, preview_id) == RunStatus.RUNNING
+    assert seen(school, preview_id).done == 8
     load(school, *scorers)  # another process
     monkeypatch.setattr(previewing, "STEP_S", 3.0)
     assert run(preview_id) == RunStatus.DONE

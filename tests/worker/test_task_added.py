@@ -220,7 +220,7 @@ def test_two_tasks_added_at_once_both_end_up_active(house: School, tiny_encoder:
         services.promotion.activate(educator, second, first, "Quick look.")
     assert services.promotion.candidates(educator, river)[0].stale
     run_id = services.promotion.bring_up_to_date(educator, second, "up")
-    assert adapting.perform(run_id, run_id, adapting.graft_step) == RunStatus.DONE, error_of(house, run_id)
+    assert adapting.perform(run_id, run_id, adapting.graft_task) == RunStatus.DONE, error_of(house, run_id)
     run = services.adaptations.get(educator, run_id)
     assert run.brings_up_to_date
     assert run.report is not None
@@ -250,9 +250,9 @@ def test_a_run_that_is_killed_in_the_middle_gives_the_version_it_would_have_give
     with house.database.write() as session:
         session.execute(update(StudentVersion).where(StudentVersion.id == whole).values(version_key="put away"))
     run_id = services.adaptations.start(educator, task_id, "killed")
-    adapting.begin(run_id, run_id)
+    adapting.begin_training(run_id, run_id)
     while "final" not in services.adaptations.get(educator, run_id).parts:
-        assert adapting.advance(run_id, run_id) == RunStatus.RUNNING
+        assert adapting.train_some(run_id, run_id) == RunStatus.RUNNING
         # Each few moments another process goes on.
         work(house, tiny_encoder)
     assert adapting.perform(run_id, run_id, adapting.train) == RunStatus.DONE

@@ -164,11 +164,7 @@ def _measure_upload(
     own = [member.text for member in members]
     worse = perturb(MADE[kind], task, own, WORSE, seed=SEED + number, elsewhere=elsewhere)
     texts = [*own, *(each.text for each in worse)]
-    embeddings = task_embeddings = None
-    if encoder is not None:
-        embeddings = encoder.embed(texts)
-        task_embeddings = encoder.embed([task.prompt, task.rubric_text, *task.reference_answers])
-    flags = check_responses(task, texts, embeddings=embeddings, task_embeddings=task_embeddings)
+    flags = check_responses(task, texts, embed=encoder.embed if encoder else None)
     flagged = [any(flag.kind is kind for flag in found) for found in flags]
     counts.made += len(worse)
     counts.found += sum(flagged[len(own) :])

@@ -22,6 +22,11 @@ from scoring.domain import Task
 from scoring.errors import InvalidInput
 
 _PAUSE = 2_000  # answers between two heartbeats
+_MIDDLE = 512  # answers that stand for the meaning of a whole upload
+_NO_DOUBT = 0.7  # topicality of words, from which no embedding makes an answer off-topic
+
+# (N, D) sentence embeddings of N texts, in their order.
+Embed = Callable[[Sequence[str]], NDArray[np.floating]]
 
 
 def check_responses(
@@ -29,8 +34,7 @@ def check_responses(
     texts: Sequence[str],
     *,
     learners: Sequence[Hashable] | None = None,
-    embeddings: NDArray[np.floating] | None = None,
-    task_embeddings: NDArray[np.floating] | None = None,
+    embed: Embed | None = None,
     thresholds: Thresholds | None = None,
     heartbeat: Callable[[], None] = lambda: None,
 ) -> list[list[Flag]]:
@@ -42,8 +46,8 @@ def check_responses(
         task: the task that they answer.
         texts: the answers, in file order.
         learners: whose answer each is, so that a second attempt isn't a copy; everyone's own by default.
-        embeddings: (N, D) sentence embeddings of the answers; they make the off-topic check better.
-        task_embeddings: (P, D) embeddings of the task's texts by the same encoder; needed with `embeddings`.
+        embed: gives sentence embeddings; they make the off-topic check much better. Of a large upload only
+            some answers are embedded, drawn evenly, and those whose words leave a doubt.
         thresholds: from where each check speaks.
         heartbeat: called every few thousand answers; what it raises stops the checks.
 
@@ -55,10 +59,6 @@ def check_responses(
     """
     if learners is not None and len(learners) != len(texts):
         raise InvalidInput(f"learners: {len(learners)} given for {len(texts)} answers; one each is needed")
-    if embeddings is not None and (len(embeddings) != len(texts) or task_embeddings is None):
-        raise InvalidInput(
-            f"embeddings: {len(embeddings)} given for {len(texts)} answers; one each, and the task's, are needed"
-        )
     limits, about = thresholds or Thresholds(), TaskTexts.of(task)
     read = [tokens(text) for text in texts]
     heartbeat()
@@ -72,7 +72,7 @@ def check_responses(
     used = Counter(word for words in read for word in set(words))
     usual = _usual_length(read, about)
     answers = [single.Answer(text, words, about, used, usual, limits) for text, words in zip(texts, read, strict=True)]
-    off_topic = _off_topic(answers, about, limits, embeddings, task_embeddings)
+    off_topic = _off_topic(answers, about, limits, task, embed)
     checked = []
     for index, answer in enumerate(answers):
         if index % _PAUSE == 0:
@@ -113,20 +113,31 @@ def _off_topic(
     answers: Sequence[single.Answer],
     about: TaskTexts,
     limits: Thresholds,
-    embeddings: NDArray[np.floating] | None,
-    task_embeddings: NDArray[np.floating] | None,
+    task: Task,
+    embed: Embed | None,
 ) -> list[Flag | None]:
     plain = PlainWords([about.tokens, *(answer.tokens for answer in answers)], lexicon(about.language))
     contents = [content_words(answer.tokens, plain, about.language) for answer in answers]
     of_the_task = content_words(sorted(about.tokens), plain, about.language)
     topicality = word_topicality(contents, of_the_task)
-    embedded = embeddings is not None and task_embeddings is not None
-    if embeddings is not None and task_embeddings is not None:
-        topicality = topicality + embedded_topicality(embeddings, task_embeddings)
+    embedded = _add_meaning(answers, topicality, task, embed) if embed is not None and answers else set()
     return [
-        _topic_flag(answer, len(content), value, limits, embedded=embedded)
-        for answer, content, value in zip(answers, contents, topicality, strict=True)
+        _topic_flag(answer, len(content), value, limits, embedded=index in embedded)
+        for index, (answer, content, value) in enumerate(zip(answers, contents, topicality, strict=True))
     ]
+
+
+def _add_meaning(
+    answers: Sequence[single.Answer], topicality: NDArray[np.float64], task: Task, embed: Embed
+) -> set[int]:
+    """Add the topicality of embeddings to that of words, in place; returns which answers were embedded."""
+    drawn = range(0, len(answers), -(-len(answers) // _MIDDLE))
+    in_doubt = np.flatnonzero(topicality < _NO_DOUBT)
+    chosen = sorted({*drawn, *map(int, in_doubt)})
+    embeddings = embed([answers[index].text for index in chosen])
+    of_the_task = embed([task.prompt, task.rubric_text, *task.reference_answers])
+    topicality[chosen] += embedded_topicality(embeddings, of_the_task, np.isin(chosen, list(drawn)))
+    return set(chosen)
 
 
 def _topic_flag(

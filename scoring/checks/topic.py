@@ -68,7 +68,9 @@ def word_topicality(answers: Sequence[frozenset[str]], of_the_task: Collection[s
     return result
 
 
-def embedded_topicality(answers: NDArray[np.floating], task: NDArray[np.floating]) -> NDArray[np.float64]:
+def embedded_topicality(
+    answers: NDArray[np.floating], task: NDArray[np.floating], counts: NDArray[np.bool_] | None = None
+) -> NDArray[np.float64]:
     """How near an answer's embedding lies to the middle of its classmates', per answer, as a cosine from -1 to 1.
 
     With fewer than `FEWEST_OTHERS` other answers, the nearest of the task's texts stands for the class.
@@ -76,9 +78,11 @@ def embedded_topicality(answers: NDArray[np.floating], task: NDArray[np.floating
     Args:
         answers: (N, D) embeddings, of any length but zero where an answer is blank.
         task: (P, D) embeddings of the task's texts.
+        counts: (N,) which of them make up the middle; all by default. An answer never counts for itself.
     """
     unit = _unit(answers)  # (N, D)
-    middle = _unit(unit.sum(axis=0) - unit)  # (N, D) each without the answer itself
+    own = unit if counts is None else unit * counts[:, None]
+    middle = _unit(own.sum(axis=0) - own)  # (N, D)
     if len(answers) - 1 < FEWEST_OTHERS:
         return np.asarray((unit @ _unit(task).T).max(axis=1), dtype=np.float64)
     return np.asarray((unit * middle).sum(axis=1), dtype=np.float64)

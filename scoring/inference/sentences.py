@@ -24,13 +24,13 @@ class SentenceEncoder:
     def __init__(self, files: EncoderFiles, device: str = "cpu") -> None:
         self.sha256 = files.sha256
         self._device = device
-        self._encoder = load_encoder(files).to(device)
+        self.encoder = load_encoder(files).to(device)
         self._tokenizer: Any = AutoTokenizer.from_pretrained(files.folder, local_files_only=True)
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(N, D) embeddings of N texts, in their order; a blank text gives that of no words."""
         order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
-        found = np.zeros((len(texts), encoder_width(self._encoder)), dtype=np.float32)
+        found = np.zeros((len(texts), encoder_width(self.encoder)), dtype=np.float32)
         with torch.inference_mode():
             for start in range(0, len(order), _BATCH):
                 part = order[start : start + _BATCH]
@@ -38,7 +38,7 @@ class SentenceEncoder:
                     [clean_text(texts[index]) for index in part],
                     padding=True, truncation=True, max_length=_LONGEST, return_tensors="pt",
                 ).to(self._device)  # fmt: skip
-                states = self._encoder(**batch).last_hidden_state  # (B, T, D)
+                states = self.encoder(**batch).last_hidden_state  # (B, T, D)
                 pooled = torch.nn.functional.normalize(masked_mean(states, batch["attention_mask"]), dim=-1)
                 found[part] = pooled.float().cpu().numpy()
         return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,7 +23,7 @@ from db.tables import (
     utc_now,
 )
 from scoring.checks.locating import locate
-from scoring.checks.urgent import MISSES_HAPPEN, REASONS, urgent_signs
+from scoring.checks.urgent import MISSES_HAPPEN, REASONS, UrgentSign, urgent_signs
 from scoring.domain import Role
 from scoring.errors import Conflict, InvalidInput, NotFound
 from scoring.services.actors import Actor, require
@@ -40,6 +40,7 @@ __all__ = [
     "Alerts",
     "merged",
     "raise_alerts",
+    "raise_signs",
     "showing_signs",
 ]
 
@@ -177,7 +178,14 @@ def raise_alerts(session: Session, responses: Iterable[tuple[int, str]]) -> int:
     Returns:
         How many answers raised something new.
     """
-    found = {response_id: (text, signs) for response_id, text in responses if (signs := urgent_signs(text))}
+    return raise_signs(session, {i: (text, signs) for i, text in responses if (signs := urgent_signs(text))})
+
+
+def raise_signs(session: Session, found: Mapping[int, tuple[str, Sequence[UrgentSign]]]) -> int:
+    """Raise an alert for each kind of sign that was found, by the response's id, with its text.
+
+    Args and result are otherwise those of `raise_alerts`.
+    """
     known = set(
         session.execute(
             select(UrgentAlert.response_id, UrgentAlert.kind).where(UrgentAlert.response_id.in_(list(found)))

@@ -37,7 +37,8 @@ from scoring.jobs import SCORE_UPLOAD
 from scoring.services.review_state import refresh
 from scoring.services.tasks import task_of
 from scoring.services.versions import active_version
-from scoring.worker.checking import check_answers, raise_urgent
+from scoring.worker.checking import check_answers, raise_meant, raise_urgent
+from scoring.worker.meanings import Meanings
 from scoring.worker.students import Students
 from scoring.worker.turns import Rank
 
@@ -56,11 +57,13 @@ class _Tools:
     database: Database
     students: Students
     chunk_size: int
+    meanings: Meanings | None
 
 
-def configure(database: Database, students: Students, chunk_size: int) -> None:
-    """Give the steps their database and students."""
+def configure(database: Database, students: Students, chunk_size: int, meanings: Meanings | None = None) -> None:
+    """Give the steps their database, their students, and the encoder of the checks."""
     _Tools.database, _Tools.students, _Tools.chunk_size = database, students, chunk_size
+    _Tools.meanings = meanings
 
 
 @DBOS.workflow(name=SCORE_UPLOAD, max_recovery_attempts=RECOVERIES)
@@ -73,18 +76,13 @@ def score_upload(upload_id: str, job_id: str, again: bool) -> str:
 def _score_upload(upload_id: str, job_id: str, again: bool) -> str:
     try:
         look_for_urgent_signs(upload_id)
-        begun = begin_scoring(upload_id, job_id, again)
-        if begun["status"] != UploadStatus.RUNNING:
-            return str(begun["status"])
-        check_texts(upload_id, job_id, begun["student_version_id"], again)
-        after = 0
-        while True:
-            chunk = score_chunk(upload_id, job_id, begun["student_version_id"], again, after)
-            if chunk["status"] != UploadStatus.RUNNING:
-                return str(chunk["status"])
-            if chunk["after"] is None:
-                return finish_scoring(upload_id, job_id, UploadStatus.DONE, "")
-            after = chunk["after"]
+        try:
+            return _check_and_score(upload_id, job_id, again)
+        finally:
+            # However scoring ended. After it, because it reads every sentence: of a large upload, for minutes.
+            looked_at: int | None = 0
+            while looked_at is not None:
+                looked_at = look_for_meant_signs(upload_id, looked_at)
     except ModelUnavailable as error:
         # The message names folders, which are for administrators.
         logger.error("Upload %s: %s", upload_id, error)
@@ -99,6 +97,21 @@ def _score_upload(upload_id: str, job_id: str, again: bool) -> str:
             UploadStatus.FAILED,
             f"Something went wrong in scoring ({type(error).__name__}).",
         )
+
+
+def _check_and_score(upload_id: str, job_id: str, again: bool) -> str:
+    begun = begin_scoring(upload_id, job_id, again)
+    if begun["status"] != UploadStatus.RUNNING:
+        return str(begun["status"])
+    check_texts(upload_id, job_id, begun["student_version_id"], again)
+    after = 0
+    while True:
+        chunk = score_chunk(upload_id, job_id, begun["student_version_id"], again, after)
+        if chunk["status"] != UploadStatus.RUNNING:
+            return str(chunk["status"])
+        if chunk["after"] is None:
+            return finish_scoring(upload_id, job_id, UploadStatus.DONE, "")
+        after = chunk["after"]
 
 
 def patiently(step: Callable[P, R]) -> Callable[P, R]:
@@ -142,6 +155,13 @@ def look_for_urgent_signs(upload_id: str) -> None:
 
 @DBOS.step()
 @patiently
+def look_for_meant_signs(upload_id: str, after: int) -> int | None:
+    """Raise alerts for what reads like a sign without its words; returns where to go on."""
+    return None if _Tools.meanings is None else raise_meant(_Tools.database, _Tools.meanings, upload_id, after)
+
+
+@DBOS.step()
+@patiently
 def check_texts(upload_id: str, job_id: str, student_version_id: int, again: bool) -> None:
     """Run the response checks and find the answers that say the same; what is found to be blank is not scored."""
 
@@ -151,7 +171,7 @@ def check_texts(upload_id: str, job_id: str, student_version_id: int, again: boo
                 raise _Replaced
 
     try:
-        check_answers(_Tools.database, upload_id, still_wanted)
+        check_answers(_Tools.database, upload_id, still_wanted, _Tools.meanings)
     except _Replaced:
         return
     with _Tools.database.write() as session:

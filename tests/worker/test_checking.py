@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from sqlalchemy import select
 
 from db.tables import MachineScore, Response, ResponseFlag, ResponseGates, UrgentAlert
+from scoring.checks.likeness import UrgentLikeness
 from scoring.domain import UploadStatus
+from scoring.errors import ModelUnavailable
 from scoring.worker import checking, workflows
 from tests.conftest import School
 from tests.worker.test_workflows import FakeEngine, FakeStudents, begin, chunk
@@ -163,13 +167,86 @@ def test_the_worker_goes_from_signs_to_checks_to_scores(
     school: School, engine: FakeEngine, upload_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order: list[str] = []
-    for name in ("look_for_urgent_signs", "begin_scoring", "check_texts", "score_chunk", "finish_scoring"):
+    steps = [
+        "look_for_urgent_signs", "begin_scoring", "check_texts", "score_chunk", "finish_scoring",
+        "look_for_meant_signs",
+    ]  # fmt: skip
+    for name in steps:
         step = getattr(workflows, name)
         monkeypatch.setattr(workflows, name, lambda *a, n=name, s=step: (order.append(n), s(*a))[1])
     assert workflows._score_upload(upload_id, upload_id, False) == UploadStatus.DONE
-    assert list(dict.fromkeys(order)) == [
-        "look_for_urgent_signs", "begin_scoring", "check_texts", "score_chunk", "finish_scoring",
-    ]  # fmt: skip
+    assert list(dict.fromkeys(order)) == steps
+
+
+class FakeMeanings:
+    """An encoder to which a text that holds "dark" means a sign, and one that holds "pizza" another topic."""
+
+    def __init__(self) -> None:
+        self.there = True
+        self.read = 0
+
+    def available(self) -> bool:
+        return self.there
+
+    def embed(self, texts: Sequence[str], heartbeat: Callable[[], None] = lambda: None) -> NDArray[np.floating]:
+        heartbeat()
+        self.read += len(texts)
+        weights = UrgentLikeness.load().weights
+        meant = weights[1] - weights[0]
+        meant = meant / np.linalg.norm(meant)
+        elsewhere = np.roll(meant, 7) - np.roll(meant, 7) @ meant * meant
+        ways = {"dark": 9 * meant, "pizza": elsewhere}
+        return np.array([next((way for word, way in ways.items() if word in text), -9 * meant) for text in texts])
+
+
+@pytest.fixture
+def meanings(school: School, engine: FakeEngine) -> FakeMeanings:
+    meanings = FakeMeanings()
+    workflows.configure(school.database, FakeStudents(engine), 4, meanings)  # type: ignore[arg-type]
+    return meanings
+
+
+@pytest.mark.parametrize("end", ["scored", "cancelled", "no model"])
+def test_what_is_meant_reaches_people_however_scoring_ends(
+    school: School, meanings: FakeMeanings, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    monkeypatch.setattr(checking, "SLICE", 2)
+    texts = [*TEXTS[:3], "It melts. everything at home got so dark for me lately. The ice takes heat.", *TEXTS[3:5]]
+    upload_id = school.upload([(f"s{n}", "", text) for n, text in enumerate(texts)])
+    if end == "cancelled":
+        school.services.uploads.cancel(school.educator, upload_id)
+    if end == "no model":
+
+        def none(*_: object) -> None:
+            raise ModelUnavailable("gone")
+
+        monkeypatch.setattr(workflows, "begin_scoring", none)
+    for _ in range(2):
+        workflows._score_upload(upload_id, upload_id, False)
+    with school.database.read() as session:
+        alerts = session.scalars(select(UrgentAlert)).all()
+    marked = school.response_ids(upload_id)[3]
+    assert [alert.response_id for alert in alerts] == [marked]
+    (start, stop), *_ = alerts[0].matched
+    assert texts[3][start:stop].startswith("everything at home")
+    assert "The ice" not in texts[3][start:stop]
+    assert school.services.alerts.waiting(school.educator) == 1
+
+
+def test_without_an_encoder_words_alone_are_looked_at(school: School, meanings: FakeMeanings, upload_id: str) -> None:
+    meanings.there = False
+    assert workflows._score_upload(upload_id, upload_id, False) == UploadStatus.DONE
+    assert school.services.alerts.waiting(school.educator) == 1
+    assert meanings.read == 0
+
+
+def test_an_answer_about_something_else_is_found_by_what_it_means(school: School, meanings: FakeMeanings) -> None:
+    texts = [f"The warm plate gives heat to the ice, so it melts, {n} times." for n in "abcdefghijkl"]
+    upload_id = school.upload([(f"s{n}", "", text) for n, text in enumerate([*texts, "i do like pizza"])])
+    begin(school, upload_id)
+    check(upload_id)
+    flags, _ = found(school)
+    assert {row for row, kind in flags if kind == "off_topic"} == {12}
 
 
 def test_level_sets_and_gates_are_kept_and_the_order_follows(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
+from scoring.checks import response
 from scoring.checks.flags import Flag, FlagKind, Thresholds
 from scoring.checks.perturb import Perturbation, perturb
 from scoring.checks.response import check_responses
@@ -186,12 +189,36 @@ def test_an_answer_about_something_else_is_off_topic(puddle: Task, class_of_twel
 def test_embeddings_speak_where_words_are_too_few(puddle: Task, class_of_twelve: list[str]) -> None:
     texts = [*class_of_twelve, "pizza and football"]
     near, far = np.array([1.0, 0.1, 0.0]), np.array([0.0, 0.0, 1.0])
-    embeddings = np.array([near] * len(class_of_twelve) + [far])
+
+    def embed(said: Sequence[str]) -> NDArray[np.floating]:
+        return np.array([far if "football" in text or "turtles" in text else near for text in said])
+
     alone = check_responses(puddle, texts)
-    helped = check_responses(puddle, texts, embeddings=embeddings, task_embeddings=near[None])
+    helped = check_responses(puddle, texts, embed=embed)
     assert alone[-1] == []
     assert [flag.kind for flag in helped[-1]] == [FlagKind.OFF_TOPIC]
     assert helped[:-1] == alone[:-1]
+    for text, found in (("i like turtles", 1), ("turtles", 0), ("i dont know", 0), ("4 + 4 = 8 turtles", 0)):
+        flags = check_responses(puddle, [*class_of_twelve, text], embed=embed)[-1]
+        assert sum(flag.kind is FlagKind.OFF_TOPIC for flag in flags) == found
+
+
+def test_of_a_large_upload_a_part_stands_for_the_whole(
+    puddle: Task, class_of_twelve: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(response, "_MIDDLE", 5)
+    embedded: list[str] = []
+
+    def embed(said: Sequence[str]) -> NDArray[np.floating]:
+        embedded.extend(said)
+        return np.array([[0.0, 1.0] if "football" in text else [1.0, 0.1] for text in said])
+
+    texts = [*class_of_twelve, "pizza and football"]
+    flags = check_responses(puddle, texts, embed=embed)
+    assert [flag.kind for flag in flags[-1]] == [FlagKind.OFF_TOPIC]
+    assert flags[:-1] == check_responses(puddle, texts)[:-1]
+    assert "pizza and football" in embedded
+    assert len(set(embedded) & set(class_of_twelve)) < len(class_of_twelve)
 
 
 def test_every_reason_is_a_sentence_and_every_strength_a_share(puddle: Task, class_of_twelve: list[str]) -> None:
@@ -232,10 +259,6 @@ def test_an_empty_upload_has_no_flags(puddle: Task) -> None:
 def test_arguments_of_different_lengths_are_refused(puddle: Task) -> None:
     with pytest.raises(InvalidInput, match="learners: 1 given for 2 answers"):
         check_responses(puddle, ["a", "b"], learners=[1])
-    with pytest.raises(InvalidInput, match="embeddings: 1 given for 2 answers"):
-        check_responses(puddle, ["a", "b"], embeddings=np.ones((1, 3)), task_embeddings=np.ones((1, 3)))
-    with pytest.raises(InvalidInput, match="the task's, are needed"):
-        check_responses(puddle, ["a"], embeddings=np.ones((1, 3)))
 
 
 def test_a_heartbeat_that_raises_ends_the_checks(puddle: Task, class_of_twelve: list[str]) -> None:

@@ -527,6 +527,7 @@ class StudentVersion(Base):
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     activated_at: Mapped[datetime | None]
     activated_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    activation_note: Mapped[str] = mapped_column(Text, default="", server_default="")  # why, despite a failed check
     replaced_id: Mapped[int | None] = mapped_column(ForeignKey("student_versions.id"))  # active before; to roll back to
 
 

@@ -55,6 +55,8 @@ __all__ = [
     "Promotion", "RunStatus",
 ]  # fmt: skip
 
+LONGEST_REASON = 1_000
+
 
 class Promotion:
     """What the owner of a task, or an administrator, does with a candidate."""
@@ -201,7 +203,8 @@ class Promotion:
             preview = newest_preview(session, version.id)
             if preview is not None and version.task_version_id is not None and preview.moved:
                 raise Conflict("The preview found scores of other tasks that would change. This version can't be used.")
-            switch_to(session, user.id, version, failed_checks=len(failed), despite=bool(failed))
+            note = despite.strip()[:LONGEST_REASON] if failed else ""
+            switch_to(session, user.id, version, note, failed_checks=len(failed), despite=bool(failed))
 
     def roll_back(self, actor: Actor, expected_active_id: int) -> int:
         """Go back to the version that was active before.

@@ -139,6 +139,7 @@ class LineageEntry:
     created_at: datetime
     activated_at: datetime | None
     activated_by: str
+    activation_note: str  # why it was activated although its stress test failed
     bytes: int
     added_bytes: int
     stale: bool
@@ -285,6 +286,7 @@ def lineage_view(session: Session, row: StudentVersion, active: StudentVersion |
         created_at=row.created_at,
         activated_at=row.activated_at,
         activated_by=_name(session, row.activated_by),
+        activation_note=row.activation_note,
         bytes=bytes_of(row),
         added_bytes=int(report.get("added_bytes") or 0),
         stale=is_stale(row, active),

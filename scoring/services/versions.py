@@ -100,7 +100,7 @@ class Versions:
             switch_to(session, user.id, row)
 
 
-def switch_to(session: Session, user_id: int, row: StudentVersion, **detail: Any) -> None:
+def switch_to(session: Session, user_id: int, row: StudentVersion, note: str = "", **detail: Any) -> None:
     """Make a version the active one, and record who did it.
 
     Raises:
@@ -118,7 +118,7 @@ def switch_to(session: Session, user_id: int, row: StudentVersion, **detail: Any
         before.state = RETIRED
         # Written first: the database holds one active version at most at any moment.
         session.flush()
-    row.state, row.activated_at, row.activated_by = ACTIVE, utc_now(), user_id
+    row.state, row.activated_at, row.activated_by, row.activation_note = ACTIVE, utc_now(), user_id, note
     row.replaced_id = before.id if before is not None else None
     record(
         session, user_id, "version.activate", "student_version", row.id, before=before and before.id, **detail

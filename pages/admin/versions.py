@@ -58,14 +58,14 @@ def show(
         badges = STATES.get(version.state, RETIRED_BADGE)
         st.markdown(f"{badges} {STALE_BADGE}" if entry.stale else badges)
         st.markdown(origin(entry))
-        facts = [
-            trained(version.card, version),
+        facts = [] if entry.parent_key else [trained(version.card, version)]
+        facts += [
             counted(len(version.task_keys), "task"),
             f"{version.bytes_on_disk / 1_000_000:.1f} MB",
             f"{version.scores:,} scores given",
         ]
         st.caption(" · ".join(facts) + f". {in_use(entry)}")
-        with st.container(horizontal=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
             if version.state != ACTIVE:
                 show_choices(actor, version, entry, active, titles)
             elif entry.rolls_back_to is not None:

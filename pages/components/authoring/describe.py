@@ -53,7 +53,7 @@ def show_form(actor: Actor, summary: TaskSummary | None) -> None:
             change = [*criteria, new_criterion(len(criteria) + 1)]
         answers = st.text_area(
             "Answers with full points, one a line", "\n".join(draft.entry.get("reference_answers") or []),
-            key=f"{key}-answers", height="content", help=f"{OPTIONAL} The model reads them as examples of what is meant.",
+            key=f"{key}-answers", height="content", help=f"{OPTIONAL} The model reads them, too.",
         )  # fmt: skip
         entry["reference_answers"] = answers_of(answers or "", list(draft.entry.get("reference_answers") or []))
         published = False
@@ -111,9 +111,9 @@ def _criteria(given: list[dict[str, Any]], key: str) -> tuple[list[dict[str, Any
             one = f"{key}-{number}"
             left, right = st.columns([2, 3])
             name = left.text_input(f"Criterion {number + 1}", criterion.get("name", ""), key=f"{one}-name")
-            about = right.text_input(
+            about = right.text_area(
                 f"What criterion {number + 1} looks at", criterion.get("description", ""), key=f"{one}-about",
-                help=OPTIONAL,
+                help=OPTIONAL, height="content",
             )  # fmt: skip
             levels = _levels(criterion, one)
             found.append({**criterion, "name": name, "description": about, "levels": levels})

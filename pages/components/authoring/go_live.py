@@ -51,7 +51,7 @@ def show_go_live(actor: Actor, stands: Standing) -> None:
     st.markdown("#### What would change?")
     if chosen.state == ACTIVE:
         st.markdown("This version is the one that scores. Choose the task under **Score a class** to use it.")
-        with st.container(horizontal=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
             st.page_link("educator/score.py", label="Score a class", icon=":material/upload_file:")
             roll_back_button(actor, chosen.version_id, "live")
     elif chosen.stale:

@@ -34,7 +34,7 @@ def show_sureness(
         st.caption(
             f"How the marks were tested: the answer was scored again without the {taken} that raised the score most, "
             f"without the {taken} that lowered it most, and without {taken} picked at random, {tested.draws} times. "
-            "Marks are shown only if at most 1 in 20 random picks does as well."
+            "Marks are shown only if at most 1 in 20 pairs of random picks does as well."
         )
     if found.agreement is not None:
         alike = "agree" if found.agreement >= 0.6 else "agree in part" if found.agreement >= 0.3 else "disagree"

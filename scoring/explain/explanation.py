@@ -23,7 +23,7 @@ class ExplainSettings:
     """How much work an explanation may be. Raises `InvalidInput` naming the field that is out of range."""
 
     evaluations: int = 128  # at most so many shortened copies of an answer are scored for the attributions
-    draws: int = 16  # random sets of words that the highlights must beat
+    draws: int = 20  # random pairs of sets of words that the highlights must beat
     steps: int = 5  # of the deletion and insertion curves; the test takes out one step's share of the words
     seed: int = 0  # of the random sets
 
@@ -49,13 +49,13 @@ class Faithfulness:
     """
 
     deleted: int  # how many words were taken out at once
-    draws: int  # random sets of as many words
+    draws: int  # random sets of as many words, two a pair
     without_top: float  # value without the words that raised it most
     without_bottom: float  # value without the words that lowered it most
     without_random: float  # value without random words, mean over the draws
     comprehensiveness: float  # without_bottom - without_top; the larger, the better
-    random_comprehensiveness: float  # the same between two random sets, mean of its size
-    random_share: float  # share of pairs of random sets that do at least as well, 0 to 1
+    random_comprehensiveness: float  # the same between the two sets of a pair, mean of its size
+    random_share: float  # share of pairs that do at least as well, 0 to 1
     sufficiency: float  # value - value of the top words alone; the smaller, the better
     deletion_auc: float  # mean value while the top words go first; the smaller, the better
     insertion_auc: float  # mean value while the top words come first; the larger, the better

@@ -17,32 +17,39 @@ from scoring.explain.explanation import ExplainSettings, Faithfulness
 from scoring.explain.game import Floats, Masks, Output, WordGame
 
 FEWEST_WORDS = 5
-"""With fewer words there are too few random sets for one in twenty to mean anything."""
+"""With fewer words there are too few random pairs for one in twenty to mean anything."""
 BEST_SHARE = 0.05
-"""Highlights are shown when at most this share of random ones does as well."""
+"""Highlights are shown when at most this share of random pairs, taken either way round, does as well.
+
+Highlights that are themselves random pass about as often: they are one more such pair.
+"""
 FLOOR_POINTS = 0.02
 """Share of a criterion's range below which an effect is the noise of bf16, not a finding."""
 FLOOR_LOG_ODDS = 0.1
 """The same for the log-odds of two levels."""
 
 
-def random_deletions(words: int, settings: ExplainSettings) -> Masks:
-    """Which words stay when random ones are taken out: distinct masks, (draws or fewer, words).
+def random_pairs(words: int, settings: ExplainSettings) -> Masks:
+    """Which words stay when random ones are taken out: (2, draws or fewer, words), pairs of sets with no word in both.
 
-    Where no more sets than draws exist, there is each set once.
+    As the highlights' own two ends have none in both: sets that overlap would differ less from each
+    other, and chance would look weaker than it is. Where no more pairs than draws exist, there is each once.
     """
-    size = cuts(words, settings.steps)[1]
-    if comb(words, size) <= settings.draws:
-        chosen = list(combinations(range(words), size))
+    size = min(cuts(words, settings.steps)[1], words // 2)
+    if comb(words, size) * comb(words - size, size) // 2 <= settings.draws:
+        sets = [set(chosen) for chosen in combinations(range(words), size)]
+        found = {(tuple(a), tuple(b)) for a, b in combinations(map(sorted, sets), 2) if not set(a) & set(b)}
     else:
         generator = np.random.default_rng(settings.seed)
-        found: set[tuple[int, ...]] = set()
+        found = set()
         while len(found) < settings.draws:
-            found.add(tuple(sorted(generator.choice(words, size, replace=False).tolist())))
-        chosen = sorted(found)
-    masks = np.ones((len(chosen), words), dtype=bool)
-    for mask, gone in zip(masks, chosen, strict=True):
-        mask[list(gone)] = False
+            chosen = generator.permutation(words)[: 2 * size].tolist()
+            first, second = sorted([tuple(sorted(chosen[:size])), tuple(sorted(chosen[size:]))])
+            found.add((first, second))
+    masks = np.ones((2, len(found), words), dtype=bool)
+    for index, pair in enumerate(sorted(found)):
+        for side, gone in enumerate(pair):
+            masks[side, index, list(gone)] = False
     return masks
 
 
@@ -64,9 +71,9 @@ def assess(game: WordGame, values: Floats, settings: ExplainSettings) -> list[Fa
         settings: draws, steps and seed.
     """
     words = len(values)
-    random = random_deletions(words, settings)
+    random = random_pairs(words, settings).reshape(-1, words)  # (2 * draws, words)
     masks = [_curve_masks(column, settings.steps) for column in values.T]
-    scored = game(np.concatenate([random, *masks]))  # (draws + outputs * copies, outputs)
+    scored = game(np.concatenate([random, *masks]))  # (2 * draws + outputs * copies, outputs)
     curves = scored[len(random) :].reshape(len(masks), len(masks[0]), -1)
     return [
         _compare(curves[index, :, index], scored[: len(random), index], words, settings)
@@ -131,7 +138,8 @@ def _compare(copies: Floats, without_random: Floats, words: int, settings: Expla
     deletion, insertion, without_bottom = copies[: len(at)], copies[len(at) : 2 * len(at)], copies[-1]
     shares = np.array(at) / words
     comprehensiveness = without_bottom - deletion[1]
-    swings = np.subtract.outer(without_random, without_random)[~np.eye(len(without_random), dtype=bool)]
+    first, second = without_random.reshape(2, -1)
+    swings = np.concatenate([first - second, second - first])
     return Faithfulness(
         deleted=at[1],
         draws=len(without_random),

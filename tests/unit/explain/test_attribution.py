@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
 from scoring.explain.explanation import ExplainSettings
-from scoring.explain.faithfulness import assess, cuts, random_deletions, verdict
+from scoring.explain.faithfulness import BEST_SHARE, assess, cuts, random_pairs, verdict
 from scoring.explain.game import Output, WordGame, neighbouring
 from scoring.explain.shapley import owen_values
 from scoring.explain.words import word_spans
+from scoring.inference.engine import Reading
 
 from .keyword import KeywordScorer
 
@@ -111,12 +113,41 @@ def test_too_few_words_are_not_tested() -> None:
     assert verdict(OUTPUTS[0], 1.0, None)[0] is False
 
 
-@pytest.mark.parametrize("words", [5, 6, 12, 60, 500])
-def test_random_sets_are_distinct_and_as_large_as_the_deleted_set(words: int) -> None:
-    masks = random_deletions(words, SETTINGS)
-    assert len({mask.tobytes() for mask in masks}) == len(masks) <= max(SETTINGS.draws, words)
-    assert set((~masks).sum(1)) == {cuts(words, SETTINGS.steps)[1]}
-    assert (random_deletions(words, SETTINGS) == masks).all()
+@pytest.mark.parametrize("words", [2, 3, 5, 6, 12, 60, 500])
+def test_random_pairs_are_distinct_apart_and_as_large_as_the_deleted_set(words: int) -> None:
+    masks = random_pairs(words, SETTINGS)
+    gone = ~masks
+    assert not (gone[0] & gone[1]).any()
+    assert set(gone.sum(-1).flat) == {cuts(words, SETTINGS.steps)[1]}
+    pairs = {frozenset({first.tobytes(), second.tobytes()}) for first, second in zip(*masks, strict=True)}
+    assert len(pairs) == masks.shape[1] == min(SETTINGS.draws, words * (words - 1) // 2)
+    assert (random_pairs(words, SETTINGS) == masks).all()
+
+
+def test_highlights_by_chance_pass_one_time_in_twenty() -> None:
+    """On a score to which every word adds something of its own, so that no floor and no tie decides."""
+    words = 30
+    worth = np.random.default_rng(1).normal(size=words)
+
+    class Sum:
+        def __init__(self) -> None:
+            self.tasks = {"ice": {"score": LEVELS}}
+
+        def read(self, task_id: str, texts: Sequence[str]) -> Reading:
+            odds = np.array([sum(worth[int(word[1:])] for word in text.split()) for text in texts]) / 3
+            logits = np.stack([np.zeros(len(texts)), odds, np.full(len(texts), -99.0)], axis=1)
+            nothing = np.zeros((len(texts), 0))
+            log_probabilities = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+            return Reading({"score": log_probabilities}, nothing[:, :, None], nothing, np.zeros(len(texts), dtype=bool))
+
+    text = " ".join(f"w{n}" for n in range(words))
+    game = WordGame(Sum(), "ice", text, word_spans(text), [Output("score", LEVELS, 0)])
+    generator = np.random.default_rng(2)
+    passed = [
+        assess(game, generator.normal(size=(words, 1)), ExplainSettings(seed=seed))[0].random_share <= BEST_SHARE
+        for seed in range(600)
+    ]
+    assert 0.03 <= np.mean(passed) <= 0.07
 
 
 @pytest.mark.parametrize(("level", "pairs"), [(0, [0]), (1, [0, 1]), (2, [1])])

@@ -23,7 +23,6 @@ from scoring.student.text import clean_text
 from scoring.training.adaptation_config import AdaptConfig
 from scoring.training.adaptation_delta import Trainee
 from scoring.training.adaptation_examples import Examples
-from scoring.training.adaptation_report import fit_calibration
 from scoring.training.adaptation_run import Run
 from scoring.training.adaptation_store import PartStore
 from scoring.training.adaptation_views import views_of
@@ -87,9 +86,8 @@ def ours(config: AdaptConfig) -> Method:
         run.trainee.restore(run.state())
         logits: dict[str, np.ndarray] = {}
         _exhaust(run.trainee.logits(list(range(len(labelled) + len(pool), len(places))), logits))
-        fitted = fit_calibration(at.task, run.held_out(), run.labels, range(run.rows))
         (criterion,) = at.task.criteria
-        entry = fitted.criteria[at.task.id, criterion.id]
+        entry = run.held_out().calibration(run.pool_logits())[at.task.id, criterion.id]
         scores = criterion_scores(criterion.id, criterion.values, logits[criterion.id], entry)
         levels = np.array([score.level - criterion.values[0] for score in scores])
         size = 2 * sum(tensor.numel() for tensor in run.state().values())

@@ -30,6 +30,7 @@ class Lesson:
 
     labelled: Sequence[int]  # positions among all answers
     pool: Sequence[int]  # positions of unlabelled answers that a teacher has an opinion on
+    share: float  # of the pool in a batch, against the labelled answers in it
     targets: Mapping[str, np.ndarray]  # criterion id -> (N, L), nan where nothing is known
     heads: Mapping[str, Tensor]  # where the heads start, by name as `task_rows` gives them without "head."
 
@@ -61,7 +62,7 @@ class Trainee:
         torch.manual_seed(seed)
         generator = random.Random(seed)
         total = self.steps(len(lesson.labelled))
-        others = round(config.pool_share * min(config.batch_size, len(lesson.labelled))) if lesson.pool else 0
+        others = round(lesson.share * min(config.batch_size, len(lesson.labelled))) if lesson.pool else 0
         targets = {key: torch.tensor(table, dtype=torch.float32) for key, table in lesson.targets.items()}
         batches, pool = (
             _endless(lesson.labelled, config.batch_size, generator),

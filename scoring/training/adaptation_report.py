@@ -22,12 +22,10 @@ from scoring.agreement import (
 from scoring.domain import Criterion, Task
 from scoring.inference.engine import criterion_scores
 from scoring.itembank import LabelledResponse
-from scoring.student.calibration import Calibration, CriterionCalibration, Key
-from scoring.training.calibrating import calibrate
+from scoring.training.adaptation_calibration import FEWEST_READ, scaled
 from scoring.training.learning_curve import GOAL, Point, forecast
 from scoring.training.losses import UNLABELLED
 from scoring.training.measures import Agreement, CriterionAgreement
-from scoring.training.predictions import Prediction
 
 FEWEST_DOUBLE = 10
 """Answers rated twice below which two people are not compared."""
@@ -36,63 +34,37 @@ FEWEST_TOLD = 40
 WIDEST = 0.35
 """Width of QWK's interval above which they are called so, too."""
 
-Logits = Mapping[str, np.ndarray]
-"""Criterion id -> (N, L)."""
 
-
-def fit_calibration(
-    task: Task, logits: Logits, labels: Mapping[str, Sequence[int]], rows: Sequence[int]
-) -> Calibration:
-    """How held-out logits of these rows are read; rows without a label don't count."""
-    tables: dict[Key, np.ndarray] = {}
-    known: dict[Key, np.ndarray] = {}
-    for criterion_id, table in logits.items():
-        places = [at for at in rows if labels[criterion_id][at] != UNLABELLED]
-        tables[task.id, criterion_id] = table[places]
-        known[task.id, criterion_id] = np.array([labels[criterion_id][at] for at in places], dtype=int)
-    return calibrate(tables, known)
-
-
-def read_logits(
-    task: Task, logits: Logits, labels: Mapping[str, Sequence[int]], parts: Sequence[int]
-) -> list[dict[str, Prediction]]:
-    """Predictions from held-out logits; each part is read by a calibration that was fitted on the others.
+def curve_point(
+    task: Task, said: Mapping[str, np.ndarray], taught: Mapping[str, np.ndarray],
+    labels: Mapping[str, Sequence[int]], *, read: Mapping[str, np.ndarray], replicates: int,
+) -> dict[str, list[float]]:  # fmt: skip
+    """Criterion id -> QWK of a model on answers it has not seen, and of resamples of them after it.
 
     Args:
         task: the task.
-        logits: of N rows.
-        labels: criterion id -> (N,) level indices, `UNLABELLED` where there is none.
-        parts: (N,) which part each row is in.
+        said: criterion id -> (n, L) logits of those answers.
+        taught: criterion id -> the level indices that the model was taught.
+        labels: criterion id -> (n,) people's level indices, `UNLABELLED` where there is none.
+        read: criterion id -> (m, L) logits of unlabelled answers; few of them, and the n stand in.
+        replicates: resamples.
     """
-    found: list[dict[str, Prediction]] = [{} for _ in parts]
-    for part in sorted(set(parts)):
-        others = [at for at, of in enumerate(parts) if of != part]
-        fitted = fit_calibration(task, logits, labels, others)
-        own = [at for at, of in enumerate(parts) if of == part]
-        for criterion in task.criteria:
-            entry = fitted.criteria.get((task.id, criterion.id)) or CriterionCalibration()
-            for at, score in zip(
-                own, criterion_scores(criterion.id, criterion.values, logits[criterion.id][own], entry), strict=True
-            ):
-                found[at][criterion.id] = Prediction(
-                    score.level, score.expected, criterion.values, score.probabilities, score.level_set
-                )
-    return found
-
-
-def curve_point(
-    task: Task, logits: Logits, labels: Mapping[str, Sequence[int]], parts: Sequence[int], *, replicates: int
-) -> dict[str, list[float]]:
-    """Criterion id -> QWK of held-out logits, and of resamples of their rows after it."""
-    said = read_logits(task, logits, labels, parts)
     series = {}
     for criterion in task.criteria:
+        table = said[criterion.id]
+        pool = read.get(criterion.id, table[:0])
+        entry = scaled(1.0, taught[criterion.id], pool if len(pool) >= FEWEST_READ else table)
+        scores = criterion_scores(criterion.id, criterion.values, table, entry)
         places = [at for at, label in enumerate(labels[criterion.id]) if label != UNLABELLED]
         human = [criterion.values[0] + labels[criterion.id][at] for at in places]
-        level = [said[at][criterion.id].level for at in places]
-        drawn = bootstrap_kappas(human, level, draw_resamples(len(places), replicates=replicates))
-        series[criterion.id] = [quadratic_weighted_kappa(human, level), *drawn.tolist()]
+        series[criterion.id] = resampled(human, [scores[at].level for at in places], replicates)
     return series
+
+
+def resampled(human: Sequence[int], machine: Sequence[int], replicates: int) -> list[float]:
+    """QWK, and after it that of each bootstrap resample."""
+    drawn = bootstrap_kappas(human, machine, draw_resamples(len(human), replicates=replicates))
+    return [quadratic_weighted_kappa(human, machine), *drawn.tolist()]
 
 
 def join_points(labels: int, series: Sequence[Sequence[float]]) -> Point | None:

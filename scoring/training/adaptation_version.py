@@ -15,14 +15,13 @@ from safetensors.torch import load_file
 from scoring.errors import ModelUnavailable
 from scoring.inference.engine import Engine
 from scoring.student import checkpoint
-from scoring.student.calibration import Calibration, calibrated_softmax
+from scoring.student.calibration import calibrated_softmax
 from scoring.student.tokens import pad
+from scoring.training.adaptation_calibration import with_task
 from scoring.training.adaptation_report import (
     add_to_card,
     card_addition,
     criterion_report,
-    fit_calibration,
-    read_logits,
     verdict,
 )  # fmt: skip
 from scoring.training.certificate import certify
@@ -56,7 +55,7 @@ def stress(run: Run, checks: list[dict[str, Any]]) -> Iterator[None]:
 def finish(run: Run, out: Path, seconds: float, report: dict[str, Any]) -> Iterator[None]:
     """Publish the version in `out` and fill `report`; nothing is there before all of it is."""
     task, config = run.task, run.config
-    said = read_logits(task, run.held_out(), run.labels, run.folds)
+    said = run.held_out().predictions()
     agreement = measure(run.known.rows, said, replicates=config.replicates, seed=config.seed)
     found = {entry.criterion_id: entry for entry in agreement.tasks[0].criteria}
     yield
@@ -96,13 +95,9 @@ def write(run: Run, folder: Path) -> None:
         rows = task_rows(run.grown, task.id)
         for name, tensor in run.state().items():
             rows[name].copy_(tensor)
-    fitted = fit_calibration(task, run.held_out(), run.labels, range(run.rows))
-    before = run.manifest.calibration
-    kept = {key: entry for key, entry in before.criteria.items() if key[0] != task.id}
-    checkpoint.save(
-        run.grown, folder, storage=storage_of(run.base),
-        calibration=Calibration(before.coverage, {**kept, **fitted.criteria}),
-    )  # fmt: skip
+    fitted = run.held_out().calibration(run.pool_logits())
+    calibration = with_task(run.manifest.calibration, task.id, fitted)
+    checkpoint.save(run.grown, folder, storage=storage_of(run.base), calibration=calibration)
 
 
 def prove(
@@ -188,9 +183,9 @@ def _to_label(run: Run, found: list[dict[str, str]]) -> Iterator[None]:
     run.trainee.restore(run.state())
     logits: dict[str, np.ndarray] = {}
     yield from run.trainee.logits(pool, logits)
-    fitted = fit_calibration(run.task, run.held_out(), run.labels, range(run.rows))
+    fitted = run.held_out().calibration(run.pool_logits())
     tables = [
-        calibrated_softmax(logits[criterion.id], fitted.criteria[run.task.id, criterion.id].temperature)
+        calibrated_softmax(logits[criterion.id], fitted[run.task.id, criterion.id].temperature)
         for criterion in run.task.criteria
     ]
     likeness = run.views.kernels["plain"]

@@ -37,7 +37,7 @@ def calibrate(logits: Mapping[Key, np.ndarray], labels: Mapping[Key, np.ndarray]
     """
     fitted = {key: _fit(logits[key], labels[key]) for key in logits}
     scores = {
-        key: _scores(calibrated_softmax(logits[key], entry.temperature), labels[key], entry)
+        key: nonconformity(calibrated_softmax(logits[key], entry.temperature), labels[key], entry)
         for key, entry in fitted.items()
     }
     pooled = np.concatenate(list(scores.values())) if scores else np.empty(0)
@@ -90,7 +90,8 @@ def conformal_threshold(scores: np.ndarray, coverage: float) -> float:
     return float(np.sort(scores)[rank - 1]) if rank <= len(scores) else 1.0
 
 
-def _scores(probabilities: np.ndarray, labels: np.ndarray, entry: CriterionCalibration) -> np.ndarray:
+def nonconformity(probabilities: np.ndarray, labels: np.ndarray, entry: CriterionCalibration) -> np.ndarray:
+    """(n, L), (n,) -> (n,) mass that the set holds before it takes in the label."""
     levels = probabilities.shape[-1]
     shown = [entry.level(value, levels) for value in probabilities @ np.arange(levels)]
     return np.array([mass_before(row, at)[label] for row, at, label in zip(probabilities, shown, labels, strict=True)])

@@ -94,7 +94,7 @@ def add_run(
                 report=dict(found) if found else None, candidate_version_id=candidate, examples=task.examples,
                 started_at=utc_now() - timedelta(seconds=50),
                 finished_at=utc_now() if status.finished else None,
-                **{"message": "", "stage": "", "error": "", "parts": {}, "done": 0, "total": 0, "quick": False} | values,
+                **dict.fromkeys(("message", "stage", "error"), "") | {"parts": {}, "done": 0, "total": 0} | values,
             )
         )  # fmt: skip
     return run_id

@@ -129,7 +129,7 @@ def test_the_other_text_can_be_taken_instead(app: Open, services: Services, educ
 
 def test_a_task_comes_from_a_file(app: Open, services: Services, educator: Actor) -> None:
     at = app(educator, PAGE)
-    at.segmented_control(key="begin").set_value("Take it from a file")
+    at.radio(key="begin").set_value("Take it from a file")
     run(at)
     drop(at, b"[{]", "tasks.json")
     assert "tasks.json" in at.error[0].value
@@ -143,7 +143,7 @@ def test_a_task_comes_from_a_file(app: Open, services: Services, educator: Actor
 
 def test_a_task_that_is_there_is_copied(app: Open, services: Services, educator: Actor) -> None:
     at = app(educator, PAGE)
-    at.segmented_control(key="begin").set_value("Start from a task that is there")
+    at.radio(key="begin").set_value("Start from a task that is there")
     run(at)
     press(at, "Fill the form with it")
     press(at, "Save the task")

@@ -8,14 +8,15 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from pages.components.charts import EDGE, draw, level_colours
+from pages.components.charts import BLUES, EDGE, draw, level_colours
 from scoring.domain import Criterion, Task
 
 GOAL = 0.70
 """Agreement (QWK) that is usually asked for before scores count."""
 LINE, BAND, PEOPLE = "#4F93A6", "rgba(79, 147, 166, 0.25)", "#D55E00"
-# From nearly none to all: light enough for dark figures at the one end, dark enough for light ones at the other.
-SHARES = [[0.0, "#EAF4F7"], [0.35, "#B9DDE6"], [0.7, "#257B90"], [1.0, "#0B5A6E"]]
+# From none to all of a row; light throughout, so that dark figures can be read on each.
+SHARES = [[0.0, "#F1F8FA"], [1.0, "#79B8C9"]]
+ON_CELL = "#10262D"
 
 
 def level_bars(criterion: Criterion, of_level: Mapping[int, int], thinnest: int | None, key: str) -> None:
@@ -25,15 +26,17 @@ def level_bars(criterion: Criterion, of_level: Mapping[int, int], thinnest: int 
         f"<b>{count}</b><br>fewest" if value == thinnest else str(count)
         for value, count in zip(criterion.values, counts, strict=True)
     ]
+    colours = level_colours(len(counts))
     figure = go.Figure(
         go.Bar(
             x=[str(value) for value in criterion.values], y=counts, text=texts, textposition="outside",
             cliponaxis=False, hovertemplate="level %{x}: %{y} answers<extra></extra>",
             marker={
-                "color": level_colours(len(counts)), "line": EDGE,
+                "color": colours, "line": EDGE,
                 "pattern": {
                     "shape": ["/" if value == thinnest else "" for value in criterion.values],
-                    "fgcolor": "#FFFFFF", "size": 6, "solidity": 0.25,
+                    "fgcolor": [ON_CELL if colour in BLUES[:2] else "#FFFFFF" for colour in colours],
+                    "fillmode": "overlay", "size": 7, "solidity": 0.2,
                 },
             },
         )
@@ -95,8 +98,8 @@ def confusion(criterion: Criterion, table: Sequence[Sequence[int]], key: str) ->
     figure = go.Figure(
         go.Heatmap(
             x=values, y=values, z=shares, zmin=0, zmax=1, text=[[str(count) for count in row] for row in table],
-            texttemplate="%{text}", textfont={"size": 15}, colorscale=SHARES, showscale=False, xgap=3, ygap=3,
-            hovertemplate="label %{y}, model %{x}: %{text} answers<extra></extra>",
+            texttemplate="%{text}", textfont={"size": 15, "color": ON_CELL}, colorscale=SHARES, showscale=False,
+            xgap=3, ygap=3, hovertemplate="label %{y}, model %{x}: %{text} answers<extra></extra>",
         )
     )  # fmt: skip
     for place in range(len(values)):

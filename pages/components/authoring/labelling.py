@@ -60,7 +60,7 @@ def choose_levels(task: Task, given: Mapping[str, int], key: str) -> dict[str, i
 def show_answers(actor: Actor, task: TaskSummary) -> None:
     """All answers of the task, page by page; the one that is chosen can be labelled anew or taken out."""
     st.markdown("#### The answers")
-    kind = st.segmented_control("Show", list(KINDS), default=ALL, required=True, key="answers-kind")
+    kind = st.radio("Show", list(KINDS), key="answers-kind", horizontal=True)
     page = st.session_state.get("answers-page", 1)
     answers, total = services().examples.page(
         actor, task.id, labelled=KINDS[kind], limit=PER_PAGE, offset=(page - 1) * PER_PAGE

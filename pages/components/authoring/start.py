@@ -58,9 +58,7 @@ def whose(task: TaskSummary, actor: Actor) -> str:
 def show_new(actor: Actor) -> None:
     """The ways to begin, then the form."""
     st.subheader("A new task", anchor=False)
-    way = st.segmented_control(
-        "How to begin", [WRITE, FILE, COPY], default=WRITE, required=True, key="begin", label_visibility="collapsed"
-    )
+    way = st.radio("How to begin", [WRITE, FILE, COPY], key="begin", horizontal=True, label_visibility="collapsed")
     if way == FILE:
         _from_file(actor)
     elif way == COPY:

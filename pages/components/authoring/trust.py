@@ -66,17 +66,17 @@ def show_figures(task: Task, criteria: Mapping[str, Mapping[str, Any]]) -> None:
             {
                 "Criterion": criterion.name,
                 "Agreement (QWK)": figure(told, "qwk"),
+                "Two people (QWK)": "–" if not human or human["qwk"] is None else f"{human['qwk']:.2f}",
                 "Same level": figure(told, "exact", "{:.0%}"),
                 "At most one apart": figure(told, "adjacent", "{:.0%}"),
                 "Kinder or stricter": figure(told, "smd", "{:+.2f}"),
-                "Two people (QWK)": "–" if not human or human["qwk"] is None else f"{human['qwk']:.2f}",
                 "Answers": told["n"],
             }
         )
     st.dataframe(
         pd.DataFrame(rows), hide_index=True, alt="Agreement of the model with the labels, by criterion",
         column_config={
-            "Criterion": st.column_config.TextColumn(width=220),
+            "Criterion": st.column_config.TextColumn(width=180),
             "Agreement (QWK)": st.column_config.TextColumn(help=QWK_HELP),
             "Kinder or stricter": st.column_config.TextColumn(help=SMD_HELP),
             "Two people (QWK)": st.column_config.TextColumn(help="How well two people agreed on the same answers."),
@@ -96,8 +96,8 @@ def _show_closely(task: Task, criteria: Mapping[str, Mapping[str, Any]], key: st
     if len(task.criteria) > 1:
         st.markdown("#### One criterion closely")
         names = {criterion.id: criterion.name for criterion in task.criteria}
-        picked = st.segmented_control(
-            "Criterion", list(names), default=chosen.id, required=True, format_func=names.__getitem__,
+        picked = st.radio(
+            "Criterion", list(names), format_func=lambda name: plain(names[name]), horizontal=True,
             key=f"closely-{key}", label_visibility="collapsed",
         )  # fmt: skip
         chosen = task.criterion(picked)

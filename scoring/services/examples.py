@@ -183,13 +183,20 @@ class Examples:
             record(session, user.id, "examples.label", "task", task_id, example=example.id, second=second)
 
     def remove(self, actor: Actor, task_id: int, response_key: str) -> None:
-        """Take an answer out of what the task is learned from."""
+        """Take an answer out of what the task is learned from, in every version that has it, so that no copy stays."""
         with self._database.write() as session:
             user = require(session, actor)
             version, _ = _current(session, user, task_id)
             example = _example(session, version, response_key)
             record(session, user.id, "examples.remove", "task", task_id, example=example.id)
-            session.delete(example)
+            versions = select(TaskVersion.id).where(TaskVersion.task_id == version.task_id)
+            session.execute(
+                delete(LabelledExample).where(
+                    LabelledExample.task_version_id.in_(versions),
+                    LabelledExample.response_key == example.response_key,
+                    LabelledExample.text == example.text,
+                )
+            )
 
     # Reading --------------------------------------------------------------------------------------
 

@@ -167,3 +167,12 @@ def test_contradictions_are_named_and_left_out(school: School) -> None:
     assert seen.contradictory == ("a0-0", "a2-0")
     assert seen.distribution == {"evaporation": {0: 3, 1: 4, 2: 3}}
     assert "2 answers have the same words and different levels" in seen.advice[0]
+
+
+def test_what_is_removed_stays_in_no_older_version_of_the_task(school: School) -> None:
+    task_id = add_task(school)
+    school.services.authoring.revise(school.educator, task_id, 1, {**ENTRY, "title": "Puddles"})
+    assert school.count("labelled_examples") == 24
+    school.services.examples.remove(school.educator, task_id, "a0-0")
+    assert school.count("labelled_examples") == 22
+    assert "a0-0" not in rows(school)

@@ -185,3 +185,22 @@ def test_a_version_that_can_not_be_loaded_ends_it_in_words(
     preview_id = arrange(school, tmp_path / "new")
     assert run(preview_id) == RunStatus.FAILED
     assert "can't be loaded" in seen(school, preview_id).error
+
+
+def test_of_a_version_that_adds_no_task_every_change_is_listed(
+    school: School, tmp_path: Path, scorers: tuple[FakeScorer, FakeScorer]
+) -> None:
+    arrange(school, tmp_path / "adding")
+    with school.database.write() as session:
+        shapes = session.get_one(StudentVersion, 1).shapes
+        other = StudentVersion(
+            version_key="other", folder=str(tmp_path / "new"), state="candidate", card={}, shapes=shapes
+        )
+        session.add(other)
+        session.flush()
+        other_id = other.id
+    preview_id = school.services.promotion.preview(school.administrator, other_id, "other")
+    assert run(preview_id) == RunStatus.DONE
+    done = school.services.promotion.preview_state(school.administrator, preview_id)
+    assert (done.done, done.other_tasks.answers) == (16, 0)
+    assert [(change.before, change.after) for change in done.changed] == [(0, 2)]

@@ -5,7 +5,8 @@ one kind at a time: `cases` are those, `recall` the share that is flagged. A fal
 is not listed in bench/flagged.json, where every answer of the sample classroom was judged by reading it, and every
 flagged answer of ASAP-SAS; too short is also right where people gave no point. `precision` is right flags over all
 flags of the kind in these uploads. Rows "as it is" have the sample classroom's own cases instead. Thresholds were
-chosen on the training fold of ASAP-SAS; its validation fold is reported.
+chosen on the training fold of ASAP-SAS; its validation fold is reported. Off-topic is looked for as the worker does,
+with embeddings; "words alone" is what is left without the encoder.
 
 Urgent signs: the cases are sentences that were written after words and patterns were frozen (half "held_out").
 """
@@ -33,7 +34,6 @@ from scoring.settings import ROOT
 from scoring.student.encoder import locate_encoder
 
 CLASS, WORSE, SEED = 30, 3, 7
-EMBEDDED = 0.2  # share of the uploads that are measured with embeddings
 LIKENESS = 600  # answers of a data set that are embedded piece by piece
 REAL_ANSWERS = ROOT.parent / "shared" / "data"
 JUDGED = Path(__file__).parent / "flagged.json"
@@ -242,13 +242,11 @@ def measure(*, quick: bool) -> list[dict[str, object]]:
         others = []
     rows = []
     for name, bank, fold in banks:
-        for kind in FlagKind:
-            counts = measure_check(bank, kind, set(judged[name][kind]), fold=fold, part=part)
+        checks = [(kind, kind.value, encoder() if kind is FlagKind.OFF_TOPIC else None) for kind in FlagKind]
+        for kind, label, meanings in [*checks, (FlagKind.OFF_TOPIC, "off_topic, words alone", None)]:
+            counts = measure_check(bank, kind, set(judged[name][kind]), fold=fold, part=part, encoder=meanings)
             if counts.made:
-                rows.append(counts.row(name, kind.value))
+                rows.append(counts.row(name, label))
             if name == CLASSROOM and counts.judged:
-                rows.append(counts.own_row(name, kind.value))
-        topical = set(judged[name][FlagKind.OFF_TOPIC])
-        counts = measure_check(bank, FlagKind.OFF_TOPIC, topical, fold=fold, part=part * EMBEDDED, encoder=encoder())
-        rows.append(counts.row(name, "off_topic, with embeddings"))
+                rows.append(counts.own_row(name, label))
     return rows + measure_urgent([*banks, *others], set(judged[CLASSROOM]["urgent"]))

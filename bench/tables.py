@@ -54,6 +54,7 @@ BLOCKS: dict[str, Callable[[Rows], str]] = {
     "checks": table,
     "explain": explain,
     "explain_speed": table,
+    "keyboard": table,
 }
 
 

@@ -85,7 +85,7 @@ class RunningApp:
 
     def set_up_code(self) -> str:
         """The one-time code from the console."""
-        return wait_for("the set-up code", lambda: re.findall(r"first visitor: (\S+)", self.console()))[-1]
+        return str(wait_for("the set-up code", lambda: re.findall(r"first visitor: (\S+)", self.console()))[-1])
 
     def get(self, path: str) -> tuple[int, str]:
         """Status and body of a GET; status 0 while nobody listens."""

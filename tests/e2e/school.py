@@ -56,7 +56,7 @@ class School:
                 .where(Response.upload_id == scored.upload_id)
                 .order_by(HumanScoreRow.id)
             )  # fmt: skip
-            return [tuple(row) for row in rows]
+            return [(response, key, level, kind, reason) for response, key, level, kind, reason in rows]
 
     def decided(self, scored: ScoredClass) -> int:
         """How many answers of a class somebody has decided, whatever became of it."""

@@ -6,7 +6,6 @@ import os
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median, quantiles
 
@@ -16,57 +15,16 @@ from sqlalchemy import func, select
 
 from db.tables import Comment, Response
 from tests.e2e import walk
-from tests.e2e.classes import ScoredClass
+from tests.e2e.keyboard import WATCH_KEYS, plan, review_by_keyboard
 from tests.e2e.running import wait_for
 from tests.e2e.school import ADA, BEN, School, signed_in
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 MANY = 50_000
+PAGE_RESPONSE_MS = 400  # median, as promised
 FAST_ANSWERS, ALONE_ANSWERS = 40, 30
 SHORTEST_GAP_MS, LONGEST_GAP_MS = 20, 300
-# When each key came and when each answer showed, taken down in the page itself.
-WATCH_KEYS = (
-    "window.keysSeen = []; addEventListener('keydown', (e) => keysSeen.push([e.key, performance.now()]), true);"
-)
-WATCH_ANSWERS = """() => {
-  const desk = document.querySelector('[data-testid=stBidiComponentIsolated]').shadowRoot.querySelector('.desk');
-  window.answersSeen = [];
-  let last = desk.dataset.response;
-  new MutationObserver(() => {
-    if (desk.dataset.response === last) return;
-    last = desk.dataset.response;
-    answersSeen.push([Number(last), performance.now()]);
-  }).observe(desk, { attributes: true, attributeFilter: ['data-response'] });
-}"""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What somebody means to do with one answer: the keys, and what they must lead to."""
-
-    keys: list[str]
-    rows: list[tuple[int, str, int, str, str]]
-
-
-def plan(scored: ScoredClass, response_id: int, blind: bool, reasons: tuple[str, ...], chance: random.Random) -> Plan:
-    """One of the ways to decide: approve, type the same levels, or type others with a reason."""
-    machine = scored.machine[response_id]
-    way = "type" if blind else chance.choice(["approve", "same", "type"])
-    levels = {c.id: chance.choice(c.values) if way == "type" else machine[c.id] for c in scored.task.criteria}
-    differs = not blind and levels != machine
-    keys = ["a"] if way == "approve" else [str(level) for level in levels.values()]
-    reason = chance.randrange(len(reasons)) if differs else None
-    if reason is not None:
-        keys.append("qweio"[reason])
-    if way != "approve":
-        keys.append("Enter")
-    given = "" if reason is None else reasons[reason]
-    rows = []
-    for key, level in levels.items():
-        kind = "blind" if blind else "confirm" if level == machine[key] else "override"
-        rows.append((response_id, key, level, kind, given))
-    return Plan(keys, rows)
 
 
 def press_for_real(page: Page, keys: list[tuple[str, float]]) -> None:
@@ -122,29 +80,17 @@ def test_every_decision_of_fast_fingers_arrives_once_on_its_response_with_its_le
 
 def test_thirty_answers_by_keyboard_alone_among_fifty_thousand(school: School, browser: Browser) -> None:
     scored = school.scored(MANY)
-    ids = school.order(scored, ALONE_ANSWERS + 1)
-    chance = random.Random(3)
-    reasons = school.services.review.response(school.ada, ids[0]).reasons
-    plans = [plan(scored, i, False, reasons, chance) for i in ids[:ALONE_ANSWERS]]
-    page = signed_in(browser, school)
-    page.add_init_script(WATCH_KEYS)
-    walk.open_review(page, school.app, scored.upload_id)
-    page.evaluate(WATCH_ANSWERS)
-    for answer, following in zip(plans, ids[1:], strict=True):
-        for key in answer.keys:
-            page.keyboard.press(key)
-        walk.shows(page, following)
-    pressed, shown = page.evaluate("keysSeen"), page.evaluate("answersSeen")
-    assert [i for i, _ in shown] == ids[1:]
-    deciding = [at for key, at in pressed if key in ("a", "Enter")]
-    waits = [seen - at for at, (_, seen) in zip(deciding, shown, strict=True)]
-    print(f"{ALONE_ANSWERS} answers of {MANY:,}: {len(pressed) / ALONE_ANSWERS:.1f} key presses per answer, no mouse")
+    done = review_by_keyboard(signed_in(browser, school), school, scored, ALONE_ANSWERS)
+    print(f"{ALONE_ANSWERS} answers of {MANY:,}: {done.presses / ALONE_ANSWERS:.1f} key presses per answer, no mouse")
     print(
-        f"from the deciding key to the next answer, saved: median {median(waits):.0f} ms, "
-        f"nine in ten under {quantiles(waits, n=10)[-1]:.0f} ms, longest {max(waits):.0f} ms"
+        f"from the deciding key to the next answer, saved: median {median(done.waits_ms):.0f} ms, "
+        f"nine in ten under {quantiles(done.waits_ms, n=10)[-1]:.0f} ms, longest {max(done.waits_ms):.0f} ms"
     )
-    print("milliseconds per answer:", [round(wait) for wait in waits])
-    assert {row[0] for row in school.decisions(scored)} == set(ids[:ALONE_ANSWERS])
+    print("milliseconds per answer:", [round(wait) for wait in done.waits_ms])
+    assert {row[0] for row in school.decisions(scored)} == set(done.ids)
+    # On a machine with other things to do, the figure says nothing.
+    if os.getloadavg()[0] <= (os.cpu_count() or 1):
+        assert median(done.waits_ms) < PAGE_RESPONSE_MS
 
 
 def test_undo_and_redo_reach_the_start_of_the_sitting(school: School, browser: Browser) -> None:

@@ -29,7 +29,7 @@ from scoring.services.scores import Scores
 from scoring.services.sections import Sections
 from scoring.services.tasks import Tasks, load_item_bank
 from scoring.services.uploads import Uploads
-from scoring.services.versions import Versions, register_student
+from scoring.services.versions import Versions, find_moved, register_student
 from scoring.services.word_reports import WordReports
 from scoring.settings import Settings, read_settings
 
@@ -111,6 +111,7 @@ def prepare(settings: Settings) -> None:
     database = Database(settings.url)
     try:
         migrate(database, settings.backup_dir)
+        find_moved(database, settings.data_dir / "versions")
         # A damaged sample must not keep people from what is there already.
         for folder, load in (
             (settings.student, partial(register_student, store=settings.data_dir / "versions")),

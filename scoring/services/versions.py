@@ -216,6 +216,17 @@ def register_student(
     return key
 
 
+def find_moved(database: Database, store: Path) -> None:
+    """Point versions whose folder is gone to where they lie in `store`: the data folder was moved."""
+    with database.read() as session:
+        rows = session.execute(select(StudentVersion.id, StudentVersion.version_key, StudentVersion.folder)).all()
+    moved = {i: store / key for i, key, folder in rows if not Path(folder).exists() and (store / key).exists()}
+    if moved:
+        with database.write() as session:
+            for version_id, home in moved.items():
+                session.get_one(StudentVersion, version_id).folder = str(home)
+
+
 def is_no_space(error: BaseException) -> bool:
     """Whether an error says that the disk took no more bytes."""
     return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error)

@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 
 from db.tables import Preview, PreviewChange, Response, StudentVersion
 from scoring.errors import Conflict, InvalidInput, ModelUnavailable, NotAllowed, NotFound
+from scoring.services.house import prepare
 from scoring.services.runs import RunStatus
 from tests.conftest import SHAPES, School
 from tests.db.authored import CERTIFICATE, REPORT, add_task, add_version
@@ -235,3 +236,13 @@ def test_the_lineage_tells_who_did_what(school: School, task_id: int, tmp_path: 
     assert (newest.rolls_back_to, newest.task_id, newest.added_bytes) == (1, task_id, 120_000)
     assert newest.bytes > 0
     assert (first.parent_id, first.task_id, first.rolls_back_to) == (None, None, None)
+
+
+def test_versions_are_found_again_when_the_data_folder_was_moved(school: School, task_id: int, tmp_path: Path) -> None:
+    new = add_version(school, tmp_path / "new", task_id=task_id, parent=1)
+    store = school.services.settings.data_dir / "versions"
+    store.mkdir()
+    (tmp_path / "new").rename(store / "new")
+    prepare(school.services.settings)
+    school.services.promotion.activate(school.educator, new, 1)
+    assert states(school) == {1: "retired", new: "active"}

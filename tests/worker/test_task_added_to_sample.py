@@ -7,6 +7,7 @@ import io
 from pathlib import Path
 
 import pytest
+import torch
 from sqlalchemy import select, update
 
 from db.tables import StudentVersion
@@ -20,6 +21,9 @@ from scoring.settings import ROOT
 from scoring.worker import adapting
 from scoring.worker.turns import Turns
 from tests.conftest import School
+
+# Beside other work, threads that wait for each other cost more than they bring.
+torch.set_num_threads(1)
 
 HELD_OUT = "season-shadows"
 EXAMPLES = 24

@@ -11,7 +11,7 @@ from db.adaptation_queries import answer_count
 from db.engine import Database
 from db.tables import Preview, StudentVersion, TaskVersion, utc_now
 from scoring.domain import Role
-from scoring.errors import Conflict, InvalidInput
+from scoring.errors import Conflict
 from scoring.services.actors import Actor, require
 from scoring.services.adaptations import new_run, require_idle
 from scoring.services.audit import record
@@ -33,7 +33,6 @@ from scoring.services.promotion_views import (
     PreviewView,
     candidate_view,
     comparison_view,
-    failed_checks,
     lineage_view,
     preview_view,
 )
@@ -54,8 +53,6 @@ __all__ = [
     "Candidate", "Change", "Comparison", "CriterionComparison", "LineageEntry", "OtherTasks", "PreviewView",
     "Promotion", "RunStatus",
 ]  # fmt: skip
-
-LONGEST_REASON = 1_000
 
 
 class Promotion:
@@ -197,14 +194,10 @@ class Promotion:
             active = active_version(session)
             if (active and active.id) != expected_active_id:
                 raise Conflict("Another version became active meanwhile. Reload the page and look again.")
-            failed = failed_checks(version)
-            if failed and not despite.strip():
-                raise InvalidInput(f"The stress test failed: {', '.join(failed)}. Say why it may score all the same.")
             preview = newest_preview(session, version.id)
             if preview is not None and version.task_version_id is not None and preview.moved:
                 raise Conflict("The preview found scores of other tasks that would change. This version can't be used.")
-            note = despite.strip()[:LONGEST_REASON] if failed else ""
-            switch_to(session, user.id, version, note, failed_checks=len(failed), despite=bool(failed))
+            switch_to(session, user.id, version, despite)
 
     def roll_back(self, actor: Actor, expected_active_id: int) -> int:
         """Go back to the version that was active before.

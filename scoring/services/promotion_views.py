@@ -15,7 +15,15 @@ from scoring.domain import Role
 from scoring.services.actors import visible_section_ids
 from scoring.services.runs import RunStatus, seconds_left
 from scoring.services.tasks import task_of
-from scoring.services.versions import ACTIVE, Metric, active_version, bytes_of, is_stale, metrics_of
+from scoring.services.versions import (
+    ACTIVE,
+    Metric,
+    active_version,
+    bytes_of,
+    failed_checks,
+    is_stale,
+    metrics_of,
+)
 
 
 @dataclass(frozen=True)
@@ -145,12 +153,6 @@ class LineageEntry:
     stale: bool
     rolls_back_to: int | None  # only of the active version
     card: Mapping[str, Any]
-
-
-def failed_checks(version: StudentVersion) -> tuple[str, ...]:
-    """The titles of the stress tests that a version did not pass."""
-    report = version.card.get("adaptation") or {}
-    return tuple(str(c.get("title") or c["check"]) for c in report.get("certificate") or [] if c.get("passed") is False)
 
 
 def _name(session: Session, user_id: int | None) -> str:

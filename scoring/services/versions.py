@@ -18,11 +18,12 @@ from sqlalchemy.orm import Session
 from db.engine import Database
 from db.tables import MachineScore, StudentVersion, VersionMetric, utc_now
 from scoring.domain import Role
-from scoring.errors import Conflict, ModelUnavailable, NotFound, StorageFull
+from scoring.errors import Conflict, InvalidInput, ModelUnavailable, NotFound, StorageFull
 from scoring.services.actors import Actor, require
 from scoring.services.audit import record
 
 ACTIVE, CANDIDATE, RETIRED = "active", "candidate", "retired"
+LONGEST_REASON = 1_000  # characters of why a version is used although a check failed
 MEASURES = ("qwk", "exact", "adjacent", "smd")
 
 
@@ -100,11 +101,18 @@ class Versions:
             switch_to(session, user.id, row)
 
 
-def switch_to(session: Session, user_id: int, row: StudentVersion, note: str = "", **detail: Any) -> None:
+def switch_to(session: Session, user_id: int, row: StudentVersion, despite: str = "") -> None:
     """Make a version the active one, and record who did it.
+
+    Args:
+        session: A write session.
+        user_id: Who does it.
+        row: The version.
+        despite: Why, although its stress test failed; kept with the version, where it did.
 
     Raises:
         Conflict: it is active already, or it is stale.
+        InvalidInput: its stress test failed and no reason is given.
     """
     if row.state == ACTIVE:
         raise Conflict("This version is active already.")
@@ -114,6 +122,10 @@ def switch_to(session: Session, user_id: int, row: StudentVersion, note: str = "
             "Another version became active since this one was made, and it may know tasks that this one does not. "
             "Bring this one up to date, then activate it."
         )
+    failed = failed_checks(row)
+    note = despite.strip()[:LONGEST_REASON] if failed else ""
+    if failed and not note:
+        raise InvalidInput(f"The stress test failed: {', '.join(failed)}. Say why it may score all the same.")
     if before is not None:
         before.state = RETIRED
         # Written first: the database holds one active version at most at any moment.
@@ -121,8 +133,15 @@ def switch_to(session: Session, user_id: int, row: StudentVersion, note: str = "
     row.state, row.activated_at, row.activated_by, row.activation_note = ACTIVE, utc_now(), user_id, note
     row.replaced_id = before.id if before is not None else None
     record(
-        session, user_id, "version.activate", "student_version", row.id, before=before and before.id, **detail
+        session, user_id, "version.activate", "student_version", row.id,
+        before=before and before.id, failed_checks=len(failed), despite=bool(failed),
     )  # fmt: skip
+
+
+def failed_checks(version: StudentVersion) -> tuple[str, ...]:
+    """The titles of the stress tests that a version did not pass."""
+    report = version.card.get("adaptation") or {}
+    return tuple(str(c.get("title") or c["check"]) for c in report.get("certificate") or [] if c.get("passed") is False)
 
 
 def is_stale(row: StudentVersion, active: StudentVersion | None) -> bool:

@@ -115,6 +115,8 @@ def test_a_failed_stress_test_needs_a_reason(school: School, task_id: int, tmp_p
     assert promotion.compare(school.educator, new).failed_checks == ("Keyword list",)
     with pytest.raises(InvalidInput, match="Keyword list"):
         promotion.activate(school.educator, new, 1, "  ")
+    with pytest.raises(InvalidInput, match="Keyword list"):
+        school.services.versions.activate(school.administrator, new)
     promotion.activate(school.educator, new, 1, " My class never writes lists. ")
     assert promotion.lineage(school.administrator)[0].activation_note == "My class never writes lists."
     (event, *_), _ = school.services.audit.events(school.administrator)

@@ -27,7 +27,9 @@ from tests.conftest import COLUMNS as CLASS_COLUMNS
 from tests.conftest import School, class_csv
 from tests.model.conftest import tiny_bank, tiny_config, tiny_encoder, tiny_student, tiny_version  # noqa: F401
 
-CONFIG = AdaptConfig(folds=2, passes=100, epochs=2, curve_draws=1, replicates=50, lr_delta=5e-3, lr_task=1e-2)
+CONFIG = AdaptConfig(
+    folds=2, passes=100, epochs=2, curve_draws=1, replicates=50, lr_delta=5e-3, lr_task=1e-2, delta_from=0
+)  # fmt: skip
 FILLER = ["the", "a", "is", "i", "think", "it", "so", "and", "because", "more", "less"]
 COLUMNS = ExampleColumns(text="text", response_id="id", levels={"score": "score"})
 

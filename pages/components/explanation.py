@@ -45,7 +45,8 @@ def show_explanation(actor: Actor, view: ResponseView) -> None:
             # Drawn to be scored blind, or without a score: there is a reason, and no fault.
             st.caption(plain(str(error)))
             return
-        (_watched if _waits(actor, state) else _still)(actor, view)
+        with st.container(key="why-panel"):
+            (_watched if _waits(actor, state) else _still)(actor, view)
 
 
 @st.fragment

@@ -35,7 +35,14 @@ def layer_columns(layers: int) -> list[DeltaGenerator]:
     return st.columns(layers) if layers == 2 else [st.container() for _ in range(layers)]
 
 
-def gate_bars(own: Sequence[float], others: Sequence[tuple[str, Sequence[float]]], own_name: str, key: str) -> None:
+def largest(rows: Sequence[Sequence[float]]) -> float:
+    """The largest weight of several rows, to which charts beside each other are drawn on one scale."""
+    return max((weight for row in rows for weight in row), default=0.0)
+
+
+def gate_bars(
+    own: Sequence[float], others: Sequence[tuple[str, Sequence[float]]], own_name: str, key: str, most: float = 0.0
+) -> None:
     """Shares of the experts of one layer as bars, with other shares to compare as marks.
 
     Args:
@@ -43,6 +50,7 @@ def gate_bars(own: Sequence[float], others: Sequence[tuple[str, Sequence[float]]
         others: up to three rows of (name, (E,) weights) for the marks.
         own_name: what the bars stand for.
         key: of the chart.
+        most: the largest weight of charts beside this one, 0 to 1.
     """
     names = [f"expert {i + 1}" for i in range(len(own))]
     figure = go.Figure(
@@ -60,12 +68,12 @@ def gate_bars(own: Sequence[float], others: Sequence[tuple[str, Sequence[float]]
             hovertemplate="%{y}: %{x:.0f}%<extra>" + name + "</extra>",
         )  # fmt: skip
         said.append(f"{name}: " + _said(weights))
-    most = 100 * max([*own, *(weight for _, weights in others for weight in weights)])
+    end = 110 * max(most, largest([own, *(weights for _, weights in others)]))
     draw(
         figure, key, "; ".join(said), height=96 + 34 * len(own), bargap=0.35,
         margin={"l": 4, "r": 12, "t": 8, "b": 4},
         # No further than needed, but never so near that even shares look like uneven ones.
-        xaxis={"range": [0, min(102, max(50, 1.1 * most))], "ticksuffix": "%", "dtick": 25, "title": None},
+        xaxis={"range": [0, min(102, max(55, end))], "ticksuffix": "%", "dtick": 25, "title": None},
         yaxis={"autorange": "reversed", "title": None},
         legend={"orientation": "h", "x": 0, "y": -0.18, "yanchor": "top", "traceorder": "normal"},
     )  # fmt: skip

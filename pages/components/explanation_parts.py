@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.components import highlights
 from pages.components.charts import level_probabilities
-from pages.components.explanation_charts import gate_bars, layer_columns, layer_name
+from pages.components.explanation_charts import gate_bars, largest, layer_columns, layer_name
 from pages.components.words import counted, plain
 from scoring.domain import Criterion, CriterionScore, Task
 from scoring.services.explanation_context import Expert, ScoredAnswer
@@ -75,7 +75,9 @@ def show_neighbours(view: ResponseView, state: ExplanationView) -> None:
     for neighbour in state.context.neighbours:
         with st.container(border=True):
             given = levels_given(neighbour.answer, view.task)
-            st.markdown(f"{given} · {round(100 * neighbour.similarity)}% alike · {_origin(neighbour.answer)}")
+            same = not neighbour.ours and not neighbour.theirs
+            alike = "word for word the same" if same else f"{round(100 * neighbour.similarity)}% alike"
+            st.markdown(f"{given} · {alike} · {_origin(neighbour.answer)}")
             st.html(highlights.with_differences(neighbour.answer.text, neighbour.theirs))
 
 
@@ -86,12 +88,13 @@ def show_experts(view: ResponseView, state: ExplanationView) -> None:
         "The model asks several experts and mixes what they say. The bars are their shares for this answer. "
         "What an expert is for is not named, only shown by the answers that it serves."
     )
+    most = largest([*gates, *context.task_gates, *context.other_gates])
     for layer, (column, weights) in enumerate(zip(layer_columns(len(gates)), gates, strict=True)):
         with column:
             st.markdown(f"**{layer_name(layer, len(gates))}**")
             usual = (("usual for this task", context.task_gates), ("usual for other tasks", context.other_gates))
             others = [(name, rows[layer]) for name, rows in usual if rows]
-            gate_bars(weights, others, "this answer", f"why-gates-{view.id}-{layer}")
+            gate_bars(weights, others, "this answer", f"why-gates-{view.id}-{layer}", most)
     if context.alike:
         with st.expander(f"Answers that took the same way ({len(context.alike)})"):
             for answer in context.alike:

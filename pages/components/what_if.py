@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.components import highlights
-from pages.components.explanation_charts import gate_bars, layer_columns, layer_name
+from pages.components.explanation_charts import gate_bars, largest, layer_columns, layer_name
 from pages.components.highlights import Meaning
 from pages.components.session import Key, services
 from pages.components.words import plain
@@ -74,8 +74,10 @@ def _show_change(view: ResponseView, criterion: Criterion, before: Explanation, 
     whose = f" for “{plain(criterion.name)}”" if len(view.task.criteria) > 1 else ""
     st.caption(f"A first look at the new wording{whose}, not tested. {plain(after.note)}")
     layers = len(after.gate_weights)
+    most = largest([*after.gate_weights, *before.gate_weights])
     for layer, column in enumerate(layer_columns(layers)):
         with column:
             st.markdown(f"**{layer_name(layer, layers)}**" if layers > 1 else "**Experts asked**")
             others = [("the answer as it was", before.gate_weights[layer])]
-            gate_bars(after.gate_weights[layer], others, "the new wording", f"what-if-gates-{view.id}-{layer}")
+            key = f"what-if-gates-{view.id}-{layer}"
+            gate_bars(after.gate_weights[layer], others, "the new wording", key, most)

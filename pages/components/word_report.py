@@ -30,11 +30,15 @@ def show_words(actor: Actor, upload: UploadSummary, criterion: Criterion) -> Non
         _watch(actor, upload.id)
     elif state.explained < state.wanted:
         st.markdown(f"{state.explained:,} of {counted(state.wanted, 'answer')} are explained so far.")
-        if st.button("Explain the others", icon=":material/play_arrow:"):
+        if st.button(_explain_label(state.explained), icon=":material/play_arrow:"):
             services().word_reports.explain_upload(actor, upload.id)
             st.rerun()
     if state.explained:
         show_effects(services().word_reports.words(actor, upload.id, criterion.id), "this class")
+
+
+def _explain_label(explained: int) -> str:
+    return "Explain the others" if explained else "Explain them"
 
 
 @st.fragment(run_every=LOOK_EVERY_S)
@@ -110,7 +114,8 @@ def show_disagreements(actor: Actor, task: TaskSummary, criterion: Criterion) ->
         st.metric("Model was kinder", f"{len(kinder):,}", width="content")
         st.metric("Model was stricter", f"{len(found) - len(kinder):,}", width="content")
         st.metric("Explained", f"{len(found) - unexplained:,} of {len(found):,}", width="content")
-    if unexplained and st.button("Explain the others", icon=":material/play_arrow:", key="explain-disagreements"):
+    label = _explain_label(len(found) - unexplained)
+    if unexplained and st.button(label, icon=":material/play_arrow:", key="explain-disagreements"):
         asked = use.explain_disagreements(actor, task.id, criterion.id)
         if asked:
             st.toast(f"{counted(asked, 'answer')} will be explained while nothing else is to do.")

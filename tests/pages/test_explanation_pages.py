@@ -390,7 +390,7 @@ def test_words_of_a_class_from_the_answers_that_are_explained(
         session.execute(update(Upload).where(Upload.id == upload_id).values(student_version_id=1))
     at = inside(app(administrator, INSIDE), "Words of a class")
     assert "0 of 6 answers are explained so far" in said(at)
-    press(at, "Explain the others")
+    press(at, "Explain them")
     assert "Stop explaining" in labels(at)
     for i, response_id in enumerate(response_ids(services, educator, upload_id)):
         text = f"Light makes sugar {i}."
@@ -413,7 +413,7 @@ def test_where_people_decided_otherwise_the_words_show_why(
     run(at)
     assert "Model **1** · person **0** · the model was kinder" in said(at)
     assert "Not explained yet" in said(at)
-    press(at, "Explain the others")
+    press(at, "Explain them")
     assert jobs(services) == 1
     finish(services, response[1], explanation(TEXT, "score", (0, 1, 2), 1, [0.6]))
     run(at)

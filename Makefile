@@ -44,6 +44,8 @@ sample-student: $(VENV)/installed
 
 pictures: $(VENV)/installed-dev
 	$(BIN)/python -m tests.e2e.pictures
+	$(BIN)/python -m tests.e2e.pictures_adding
+	$(BIN)/python -m tests.e2e.pictures_why
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -8,7 +8,7 @@ from pages.components.authoring.certificate import show_certificate
 from pages.components.authoring.describe import show_form
 from pages.components.authoring.examples import show_examples
 from pages.components.authoring.go_live import show_go_live
-from pages.components.authoring.start import show_begun, show_new
+from pages.components.authoring.start import show_begun, show_new, show_put_away
 from pages.components.authoring.stepper import (
     Standing,
     Step,
@@ -22,9 +22,10 @@ from pages.components.authoring.stepper import (
 from pages.components.authoring.training import show_training
 from pages.components.authoring.trust import show_trust
 from pages.components.frame import heading, told_plainly
-from pages.components.session import Key, current_actor
+from pages.components.session import Key, current_actor, remember_notice, services
 from scoring.errors import NotAllowed, NotFound
 from scoring.services.actors import Actor
+from scoring.services.tasks import TaskSummary
 
 
 def show_step(actor: Actor, stands: Standing, step: Step) -> None:
@@ -35,6 +36,7 @@ def show_step(actor: Actor, stands: Standing, step: Step) -> None:
         if stands.task.version_number > 1:
             st.caption(f"Version {stands.task.version_number}. Scores stay with the version that they were given for.")
         show_form(actor, stands.task)
+        put_away(actor, stands.task)
     elif step is Step.EXAMPLES:
         show_examples(actor, stands)
     elif step is Step.TRAIN:
@@ -51,6 +53,18 @@ def show_step(actor: Actor, stands: Standing, step: Step) -> None:
         show_go_live(actor, stands)
 
 
+def put_away(actor: Actor, task: TaskSummary) -> None:
+    """Take a task of one's own out of use."""
+    if task.owner_id != actor.user_id:
+        return
+    st.space("small")
+    if st.button("Put this task away", key="put-away", icon=":material/archive:", type="tertiary"):
+        with told_plainly():
+            services().authoring.retire(actor, task.id)
+            remember_notice("The task is put away. Nothing was deleted; you can take it back here.")
+            go(None)
+
+
 def main(actor: Actor) -> None:
     """The screen."""
     task_id = selected_task()
@@ -65,6 +79,7 @@ def main(actor: Actor) -> None:
             "Add a task", "Bring 30 to 300 answers that people have scored, and the model learns to score the rest."
         )
         show_begun(actor)
+        show_put_away(actor)
         show_new(actor)
         return
     if st.button("All tasks", icon=":material/arrow_back:", type="tertiary"):

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from pages.components.authoring.stepper import Step
 from scoring.settings import ROOT
 from tests.e2e import walk
 from tests.e2e.classes import ScoredClass
 from tests.e2e.school import ADA, BEN, School, signed_in
+from tests.pages.authored import add_candidate, write_task
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
@@ -109,6 +112,23 @@ def test_a_file_that_was_checked(page: Page, school: School) -> None:
     expect(page.get_by_role("heading", name="What the check found")).to_be_visible()
     walk.settle(page)
     assert not faults(page)
+
+
+def test_adding_a_task_step_by_step(school: School, browser: Browser, tmp_path: Path) -> None:
+    task = write_task(school.services, school.ada)
+    add_candidate(school.services, school.ada, task, tmp_path / "candidate")
+    found = {}
+    for scheme in ("light", "dark"):
+        page = signed_in(browser, school, color_scheme=scheme)
+        for step in Step:
+            page.goto(f"{school.app.url}/add-task?task={task}&step={step}")
+            expect(page.get_by_role("heading", name=re.compile("Step . of 6"))).to_be_visible()
+            found[scheme, step] = faults(page)
+        page.goto(f"{school.app.url}/versions")
+        expect(page.get_by_text("Candidate: not in use yet")).to_be_visible()
+        found[scheme, "versions"] = faults(page)
+        page.context.close()
+    assert not {step: told for step, told in found.items() if told}
 
 
 def test_signing_in(school: School, browser: Browser) -> None:

@@ -168,6 +168,14 @@ def test_typed_text_stands_for_itself(app: Open, services: Services, educator: A
         assert "<script>alert(1)</script>" not in "".join(element.value for element in at.title)
 
 
+def test_a_task_is_put_away(app: Open, services: Services, educator: Actor, task: int) -> None:
+    at = press(open_step(app, educator, task, "describe"), "Put this task away")
+    assert "A new task" in said(at)
+    assert services.authoring.mine(educator) == []
+    press(at, "Take it back")
+    assert [mine.id for mine in services.authoring.mine(educator)] == [task]
+
+
 # Examples
 
 

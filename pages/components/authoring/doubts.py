@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from pages.components.authoring.labelling import label_form, level_name
@@ -42,18 +44,18 @@ def show_mislabels(actor: Actor, stands: Standing) -> None:
         with st.container(border=True):
             st.markdown(plain(answer.text) or "*(no words)*")
             st.caption(plain(f"{criterion.name} · {suspect['reason']}"))
-            if now != suspect["given"]:
+            if now is None or now != suspect["given"]:
                 st.markdown(f":green-badge[:material/check: Changed to {now if now is not None else 'no label'} since]")
                 continue
             key = f"suspect-{task.version_id}-{place}"
             with st.form(key, border=False), st.container(horizontal=True, vertical_alignment="bottom"):
                 level = st.radio(
                     plain(criterion.name), criterion.values, index=criterion.values.index(now), horizontal=True,
-                    format_func=lambda value, criterion=criterion: level_name(criterion, value), key=f"{key}-level",
+                    format_func=partial(level_name, criterion), key=f"{key}-level",
                 )  # fmt: skip
                 sent = st.form_submit_button("Change the label")
             if sent:
-                if level == now:
+                if level is None or level == now:
                     st.info("This is the level that it has already.")
                 else:
                     with told_plainly():

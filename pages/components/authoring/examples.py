@@ -100,13 +100,14 @@ def _add_file(actor: Actor, stands: Standing) -> None:
         )
     else:
         return
-    file = services().examples.read_file(actor, stands.task.id, name, data)
+    digest = hashlib.sha256(data).hexdigest()
+    file = _read(actor.user_id, stands.task.id, digest, None, actor, name, data)
     sheet = None
     if len(file.sheets) > 1:
         sheet = st.selectbox(
             "Sheet", file.sheets, index=file.sheets.index(file.sheet), key=f"examples-sheet-{file.sha256}"
         )
-        file = services().examples.read_file(actor, stands.task.id, name, data, sheet)
+        file = _read(actor.user_id, stands.task.id, digest, sheet, actor, name, data)
     columns = choose_columns(file, services().examples.suggest(actor, stands.task.id, file), stands.task.task)
     checked = _check(
         f"{actor.user_id} {stands.task.version_id} {stands.overview.labelled} {stands.overview.unlabelled} "
@@ -134,6 +135,13 @@ def _add_file(actor: Actor, stands: Standing) -> None:
         go(stands.task.id, Step.EXAMPLES)
 
 
+@st.cache_resource(max_entries=8, ttl=900, show_spinner="Reading the file…")
+def _read(
+    user_id: int, task_id: int, digest: str, sheet: str | None, _actor: Actor, _name: str, _data: bytes
+) -> ClassFile:
+    return services().examples.read_file(_actor, task_id, _name, _data, sheet)
+
+
 @st.cache_resource(max_entries=8, ttl=900, show_spinner="Checking every row…")
 def _check(
     what: str, chosen: str, _actor: Actor, _task_id: int, _file: ClassFile, _columns: ExampleColumns
@@ -158,7 +166,7 @@ def choose_columns(file: ClassFile, suggested: ExampleColumns | None, task: Task
     with left:
         text = pick("Answers are in", suggested.text if suggested else None, "text", optional=False)
     with right:
-        response_id = pick("Each answer’s own number or name is in", suggested and suggested.response_id, "id")
+        response_id = pick("Each answer’s own number or name is in", suggested.response_id if suggested else None, "id")
     guesses = suggested.levels if suggested else {}
     levels = {}
     for place, column in enumerate(st.columns(min(3, max(2, len(task.criteria)))) * 4):
@@ -208,7 +216,7 @@ def show_check(checked: CheckedExamples, task: Task, key: str) -> bool:
     waiting = f"; {checked.unlabelled:,} without a level wait for one" if checked.unlabelled else ""
     st.markdown(f"**{counted(checked.labelled, 'labelled answer')}**{waiting}")
     thinnest = {
-        criterion.id: min(criterion.values, key=lambda value, c=criterion: checked.distribution[c.id][value])
+        criterion.id: min(checked.distribution[criterion.id], key=checked.distribution[criterion.id].__getitem__)
         for criterion in task.criteria
         if sum(checked.distribution[criterion.id].values())
     }

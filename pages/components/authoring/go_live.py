@@ -34,6 +34,8 @@ def show_go_live(actor: Actor, stands: Standing) -> None:
     if stands.run is not None and not stands.run.finished:
         watch_run(actor, stands.run.id, stands.task.task)
         return
+    if stands.run is not None and stands.run.brings_up_to_date and stands.run.error:
+        st.error(plain(f"Bringing it up to date stopped: {stands.run.error}"), icon=":material/error:")
     chosen = _choose(stands.candidates)
     comparison = services().promotion.compare(actor, chosen.version_id)
     with st.container(border=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -50,7 +51,7 @@ def choose_levels(task: Task, given: Mapping[str, int], key: str) -> dict[str, i
         value = st.radio(
             plain(criterion.name), criterion.values, horizontal=True, key=f"{key}-{criterion.id}",
             index=criterion.values.index(given[criterion.id]) if criterion.id in given else None,
-            format_func=lambda value, criterion=criterion: level_name(criterion, value),
+            format_func=partial(level_name, criterion),
         )  # fmt: skip
         if value is not None:
             chosen[criterion.id] = value

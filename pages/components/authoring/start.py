@@ -48,6 +48,22 @@ def show_begun(actor: Actor) -> None:
                 go(chosen.id)
 
 
+def show_put_away(actor: Actor) -> None:
+    """One's own tasks that were put away, to take them back."""
+    tasks = services().tasks.available(actor, retired=True)
+    away = [task for task in tasks if task.retired and task.owner_id == actor.user_id]
+    if not away:
+        return
+    with st.expander(f"Put away ({len(away)})", icon=":material/archive:"):
+        for task in away:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown(plain(task.task.title), width="content")
+                if st.button("Take it back", key=f"take-back-{task.id}", icon=":material/unarchive:"):
+                    with told_plainly():
+                        services().authoring.retire(actor, task.id, retired=False)
+                        st.rerun()
+
+
 def whose(task: TaskSummary, actor: Actor) -> str:
     """Who may use a task."""
     if task.owner_id is None:

@@ -67,12 +67,13 @@ class Standing:
     def done(self, step: Step) -> bool:
         """Whether nothing is left to do there."""
         live = any(candidate.state == ACTIVE for candidate in self.fitting)
+        certificate = (self.report or {}).get("certificate", ())
         return {
             Step.DESCRIBE: True,
             Step.EXAMPLES: self.overview.ready,
             Step.TRAIN: bool(self.fitting),
             Step.TRUST: live,
-            Step.STRESS: bool(self.report) and all(c["passed"] is not False for c in self.report["certificate"]),
+            Step.STRESS: bool(certificate) and all(check["passed"] is not False for check in certificate),
             Step.LIVE: live,
         }[step]
 

@@ -65,6 +65,12 @@ def _show_start(actor: Actor, stands: Standing) -> None:
         + (f" and reads {stands.overview.unlabelled:,} more without a label. " if stands.overview.unlabelled else ". ")
         + "Nothing that it knows of other tasks is changed, and nothing is scored differently before you say so."
     )
+    if stands.task.scorable and not stands.candidates:
+        st.info(
+            "The active model scores this task already. Training makes another version, which learns it anew from "
+            "these answers; you compare the two before you decide.",
+            icon=":material/info:",
+        )
     first = stands.run is None or not stands.fitting
     left, right = st.columns(2, gap="large")
     with left, st.container(border=True):

@@ -21,6 +21,7 @@ MEASUREMENTS = {
     "classfile": "a class file of 50,000 rows: reading, checking, saving, the table",
     "review": "a step of the review with 50,000 answers, against 500",
     "keyboard": "30 answers reviewed in a browser by keyboard alone, with 50,000 in the database",
+    "adaptation": "a new task from few labels, on tasks that the base student never saw, against its rivals",
     "checks": "response checks and urgent signs: precision and recall",
     "alike": "groups of alike answers: how people scored them, and how fast",
     "explain": "explanations: are the highlights true of the model, by method",

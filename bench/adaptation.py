@@ -51,9 +51,9 @@ def run_cells(
         at = ground(name, task_id, quick=quick)
         wanted = [
             (method, size, number)
-            for method in methods
-            for size in sizes
             for number in range(draws)
+            for size in sizes
+            for method in methods
             if cell(method, task_id, size, number, identity(method, at.base.name, quick), quick) is None
         ]
         if not wanted:

@@ -23,12 +23,14 @@ from scoring.student.pooling import masked_mean
 from scoring.student.tokens import Tokenizer, Tokens, pad
 from scoring.training.adaptation_config import AdaptConfig
 from scoring.training.adaptation_layers import LowerStates
-from scoring.training.adaptation_views import hidden_of
+from scoring.training.adaptation_views import AnswerViews, hidden_of
 from scoring.training.growing import grow
 
-POOL = 500
+POOL = 400
 """Unlabelled answers of the class that a method may read, from the rest of the task's training rows."""
-TRAIN = 1000
+LARGEST = 256
+"""Labels of the largest draw; unlabelled answers come after them."""
+TRAIN = 800
 """Training rows of a task that labels and unlabelled answers are drawn from."""
 DEVICE = torch.device("cpu")
 
@@ -52,17 +54,25 @@ class Ground:
         (criterion,) = self.task.criteria
         return np.array([self.rows[at].levels[criterion.id] - criterion.values[0] for at in places])
 
+    def largest(self, places: list[int]) -> list[int]:
+        """Positions of the largest draw that these are part of, and of its unlabelled answers."""
+        for number in range(100):
+            labelled, pool = self.draw(LARGEST, number)
+            if labelled[:8] == places[:8]:
+                return [*labelled, *pool]
+        return places
+
     def draw(self, size: int, number: int) -> tuple[list[int], list[int]]:
         """Positions of a random draw of labels, with two levels at least, and of the unlabelled answers beside it.
 
-        Draws of one number are nested: the smaller is part of the larger.
+        Draws of one number are nested: the smaller is part of the larger; the unlabelled answers are the same.
         """
         for attempt in range(100):
             order = list(range(len(self.train)))
             random.Random(f"{self.task.id} {number} {attempt}").shuffle(order)
             if len(set(self.labels(order[: min(size, 16)]).tolist())) > 1:
                 break
-        return order[:size], order[size : size + POOL]
+        return order[:size], order[LARGEST : LARGEST + POOL]
 
 
 @lru_cache(maxsize=1)
@@ -120,6 +130,7 @@ class Sight:
         dtype = choose_precision("auto", DEVICE)
         self.autocast = dtype if dtype is torch.bfloat16 else None
         self.lower: LowerStates | None = None
+        self.views_of_draw: dict[tuple[int, ...], tuple[dict[int, int], AnswerViews]] = {}
         self._config = config
         path = CACHE / f"sight-{at.base.name}-{at.task.id}-{len(at.rows)}.npz"
         if not path.is_file():
@@ -157,3 +168,16 @@ class Sight:
 def read_json(path: Path) -> dict[str, object]:
     """A JSON file; empty where there is none."""
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def task_ids(*, quick: bool) -> list[str]:
+    """Every task, in the bank's order."""
+    return list(_bank(quick).tasks)
+
+
+def ground_labels(task_id: str, *, quick: bool) -> np.ndarray:
+    """Level indices that people gave a task's val answers, in file order."""
+    bank = _bank(quick)
+    (criterion,) = bank.tasks[task_id].criteria
+    rows = [row for row in bank.of_task(task_id) if row.fold == "val"]
+    return np.array([row.levels[criterion.id] - criterion.values[0] for row in rows])

@@ -20,9 +20,9 @@ from scoring.training.calibrating import COVERAGE, SMALLEST, conformal_threshold
 from scoring.training.losses import UNLABELLED
 from scoring.training.predictions import Prediction
 
-TRUST = 8
+TRUST = 1
 """Labels at which people's mean and spread are trusted by half."""
-WIDEST = 2.0
+WIDEST = 4.0
 """The most that expected levels are spread, or drawn together."""
 FEWEST_READ = 30
 """Unlabelled answers below which the held-out ones stand in for them."""

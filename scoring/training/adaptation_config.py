@@ -24,15 +24,17 @@ class AdaptConfig:
     modules: tuple[str, ...] = ("query", "value")  # last names of the layers with a delta
     layers: int = 3  # upper layers of the encoder in which the delta is trained; in those below it stays zero
     passes: int = 2400  # rows seen in one training of the delta, all epochs together, at most ...
-    epochs: int = 20  # ... and never more epochs than this, nor fewer than `fewest_epochs`
+    epochs: int = 12  # ... and never more epochs than this, nor fewer than `fewest_epochs`
     fewest_epochs: int = 3
     batch_size: int = 16  # responses per step
-    lr_delta: float = 2e-3  # peak learning rate of the delta
-    lr_task: float = 1e-3  # peak learning rate of heads, embedding and gate leanings
+    lr_delta: float = 1e-3  # peak learning rate of the delta
+    lr_task: float = 5e-4  # peak learning rate of heads, embedding and gate leanings
     weight_decay: float = 0.01  # of delta and heads, per step and unit of learning rate
     expected_weight: float = 2.0  # weight of the squared error of the expected level, in units of its range
-    taught: float = 0.4  # share of the teacher's out-of-fold opinion in the target of a labelled answer
-    pool_share: float = 0.5  # unlabelled answers in a batch, as a share of the labelled ones in it
+    taught: float = 0.6  # share of the teacher's out-of-fold opinion in the target of a labelled answer
+    pool_weight: float = 2.0  # weight of all unlabelled answers together in fitting heads, against the labelled ones
+    pool_share: float = 0.5  # unlabelled answers in a batch of the delta's training, as a share of the labelled ones
+    delta_from: int = 100  # labelled answers from which a delta is tried; with fewer, heads alone do as well
     largest: int = 3000  # labelled answers that are learnt from, a stratified draw of more
     largest_pool: int = 1500  # unlabelled answers that are looked at
     curve_draws: int = 2  # trainings per size of the learning curve
@@ -51,14 +53,20 @@ class AdaptConfig:
             "curve_draws",
             "replicates",
         )
-        for name, lowest in (("folds", 2), ("seed", 0), ("largest_pool", 0), *((name, 1) for name in whole)):
+        for name, lowest in (
+            ("folds", 2),
+            ("seed", 0),
+            ("largest_pool", 0),
+            ("delta_from", 0),
+            *((name, 1) for name in whole),
+        ):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < lowest:
                 raise InvalidInput(f"{name}: {value!r} is not a whole number of at least {lowest}")
         for name in ("alpha", "lr_delta", "lr_task"):
             if not getattr(self, name) > 0:
                 raise InvalidInput(f"{name}: {getattr(self, name)!r} is not above 0")
-        for name in ("weight_decay", "expected_weight", "pool_share"):
+        for name in ("weight_decay", "expected_weight", "pool_share", "pool_weight"):
             if getattr(self, name) < 0:
                 raise InvalidInput(f"{name}: {getattr(self, name)!r} is below 0")
         if not 0 <= self.taught <= 1:

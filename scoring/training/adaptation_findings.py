@@ -69,11 +69,15 @@ class Findings:
         """The finished model's logits of unlabelled answers."""
         return self._kept_pool("final" if self.uses_delta() else "first")
 
+    def tries_delta(self, size: int) -> bool:
+        """Whether so many labelled answers may be enough for a delta on the encoder."""
+        return not self.config.quick and size >= self.config.delta_from
+
     def uses_delta(self) -> bool:
         """Whether the task gets a delta on the encoder: where held-out answers agree no better with heads alone."""
-        if self.config.quick:
+        if not self.tries_delta(self.rows):
             return False
-        with_delta, without = (agreement_of(self.held_out_of(kind)) for kind in ("fold", "heads"))
+        with_delta, without = (plain_mean(agreement_of(self.held_out_of(kind)).values()) for kind in ("fold", "heads"))
         return np.isnan(without) or with_delta >= without
 
     def state(self) -> dict[str, Tensor]:
@@ -141,14 +145,13 @@ def tables_of(plain: Mapping[str, Any]) -> Tables:
     return {key: np.asarray(table, dtype=float) for key, table in plain.items()}
 
 
-def agreement_of(held_out: HeldOut) -> float:
-    """Mean QWK over the criteria; nan where it is undefined on all."""
+def agreement_of(held_out: HeldOut) -> dict[str, float]:
+    """Criterion id -> QWK on held-out answers."""
     said = held_out.predictions()
-    kappas = []
+    kappas = {}
     for criterion in held_out.task.criteria:
         labels = held_out.labels[criterion.id]
-        pairs = [
-            (criterion.values[0] + n, said[at][criterion.id].level) for at, n in enumerate(labels) if n != UNLABELLED
-        ]
-        kappas.append(quadratic_weighted_kappa(*zip(*pairs, strict=True)))
-    return plain_mean(kappas)
+        places = [at for at, label in enumerate(labels) if label != UNLABELLED]
+        human = [criterion.values[0] + labels[at] for at in places]
+        kappas[criterion.id] = quadratic_weighted_kappa(human, [said[at][criterion.id].level for at in places])
+    return kappas

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from scoring.agreement import plain_mean
 from scoring.domain import Task
 from scoring.inference.hardware import choose_device, choose_precision
 from scoring.student import checkpoint
@@ -22,7 +23,7 @@ from scoring.training.adaptation_examples import Examples, draw
 from scoring.training.adaptation_findings import POOL, Findings, Tables, agreement_of, plain_tables
 from scoring.training.adaptation_heads import directions, fit_heads, head_logits
 from scoring.training.adaptation_layers import plain_attention
-from scoring.training.adaptation_report import curve_point
+from scoring.training.adaptation_report import curve_point, plain
 from scoring.training.adaptation_store import PartStore
 from scoring.training.adaptation_teacher import teach
 from scoring.training.adaptation_version import finish, stress
@@ -31,7 +32,7 @@ from scoring.training.growing import grow
 from scoring.training.losses import UNLABELLED
 
 CURVE_REPLICATES = 200
-TRUST = 2.0
+TRUST = 3.0
 """A teacher that explains the inverse of this share of the labels' variance, or more, is trusted in full."""
 
 
@@ -69,23 +70,22 @@ class Run(Findings):
             Part("first", "first", "Fitting a first model.", 4, self._first),
         ]
         folds = sorted(set(self.folds))
-        if not self.config.quick:
+        if self.tries_delta(self.rows):
             for fold in folds:
                 message = f"Checking on held-out answers, part {fold + 1} of {len(folds)}."
                 size = self.rows - self.folds.count(fold)
-                found.append(Part(f"fold-{fold}", "crossval", message, self._units(size), self._fold(fold)))
+                found.append(Part(f"fold-{fold}", "crossval", message, self._units(size, delta=True), self._fold(fold)))
         for size in self.sizes():
             for number in range(self.config.curve_draws):
                 found.append(
                     Part(
                         f"curve-{size}-{number}", "curve", f"Learning curve: training on {size} labels only.",
-                        self._units(size), self._curve(size, number),
+                        self._units(size, delta=self.tries_delta(size)), self._curve(size, number),
                     )
                 )  # fmt: skip
-        if not self.config.quick:
-            found.append(
-                Part("final", "final", "Training on all labelled answers.", self._units(self.rows), self._final)
-            )
+        if self.tries_delta(self.rows):
+            units = self._units(self.rows, delta=True)
+            found.append(Part("final", "final", "Training on all labelled answers.", units, self._final))
         found.append(Part("certificate", "certificate", "Trying to fool the model.", 7, self._certificate))
         found.append(Part("report", "report", "Checking that no other task has moved.", 12, self._report))
         return found
@@ -112,17 +112,16 @@ class Run(Findings):
             table[seen] = (1 - own) * np.eye(levels)[given] + own * opinion.probabilities[seen]
             targets[criterion.id] = table
             trusted += trust / len(self.task.criteria)
-        # All unlabelled answers together count as much as this share of the labelled ones.
-        share = config.pool_share * trusted
-        weights = dict.fromkeys(places, 1.0) | dict.fromkeys(pool, share * len(places) / max(1, len(pool)))
+        each = config.pool_weight * trusted * len(places) / max(1, len(pool))
+        weights = dict.fromkeys(places, 1.0) | dict.fromkeys(pool, each)
         heads = fit_heads(
             self.trainee.student.config, self.task.id, self.views.hidden, targets, weights, self._related(),
             expected_weight=config.expected_weight,
         )  # fmt: skip
-        return Lesson(list(places), pool, share, targets, heads)
+        return Lesson(list(places), pool, config.pool_share * trusted, targets, heads)
 
-    def _units(self, size: int) -> int:
-        if self.config.quick:
+    def _units(self, size: int, *, delta: bool) -> int:
+        if not delta:
             return 1
         config = self.config
         epochs = max(config.fewest_epochs, min(config.epochs, config.passes // max(size, 1)))
@@ -168,8 +167,9 @@ class Run(Findings):
         kept |= {f"{POOL}|{criterion_id}": torch.tensor(table) for criterion_id, table in said.items()}
         self.store.save("first", {**self.trainee.state(), **kept})
         self.results["first"] = {"logits": plain_tables(found)}
-        agreement = agreement_of(self.held_out_of("heads"))
-        self.results["first"] = {**self.results["first"], "qwk": None if np.isnan(agreement) else round(agreement, 4)}
+        found_qwk = agreement_of(self.held_out_of("heads"))
+        self.results["first"] = {**self.results["first"], "qwk": {key: plain(qwk) for key, qwk in found_qwk.items()}}
+        agreement = plain_mean(found_qwk.values())
         reached = "" if np.isnan(agreement) else f", QWK {agreement:.2f} on held-out answers"
         self.told["first"] = f"A first model can score this task{reached}."
 
@@ -193,7 +193,7 @@ class Run(Findings):
             left = sorted(set(range(self.rows)) - set(places))
             wanted = [*left, *self.read_positions()]
             said: Tables = {}
-            if self.config.quick:
+            if not self.tries_delta(size):
                 said = self._heads_alone(places, wanted)
                 yield
             else:

@@ -162,7 +162,7 @@ def _mislabels(run: Run, said: Sequence[Mapping[str, Prediction]]) -> list[dict[
         places = [at for at, row in enumerate(run.known.rows) if criterion.id in row.levels]
         rows = [run.known.rows[at] for at in places]
         table = np.array([said[at][criterion.id].probabilities for at in places])
-        likeness = run.views.kernels["plain"][np.ix_(places, places)]
+        likeness = run.views.likeness[np.ix_(places, places)]
         labels = [row.levels[criterion.id] - criterion.values[0] for row in rows]
         found += [
             {
@@ -188,7 +188,7 @@ def _to_label(run: Run, found: list[dict[str, str]]) -> Iterator[None]:
         calibrated_softmax(logits[criterion.id], fitted[run.task.id, criterion.id].temperature)
         for criterion in run.task.criteria
     ]
-    likeness = run.views.kernels["plain"]
+    likeness = run.views.likeness
     known = likeness[np.ix_(pool, range(run.rows))].max(1)
     chosen = picks(tables, likeness[np.ix_(pool, pool)], known, [criterion.values for criterion in run.task.criteria])
     found += [{"response_id": run.known.pool[pick.row].response_id, "reason": pick.reason} for pick in chosen]

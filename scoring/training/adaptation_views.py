@@ -27,6 +27,7 @@ class AnswerViews:
     """N answers as several readers see them."""
 
     hidden: np.ndarray  # (N, D) what the heads read: the student without a delta, after its experts
+    likeness: np.ndarray  # (N, N) of the answers' meanings, by the encoder as it came; 1 for equal ones
     kernels: dict[str, np.ndarray]  # name -> (N, N) likeness of every two answers, 1 on the diagonal on average
 
 
@@ -93,9 +94,14 @@ def hidden_of(student: Student, ids: Tensor, mask: Tensor, index: Tensor) -> tup
 
 def views_of(hidden: np.ndarray, vectors: np.ndarray, plain: np.ndarray, texts: Sequence[str]) -> AnswerViews:
     """Likenesses from what the student, its pooling, and the encoder as it came make of N answers, (N, D) each."""
-    kernels = {"hidden": hidden, "vectors": vectors, "plain": plain}
+    likeness = _cosine(plain - plain.mean(0))
+    tables = {
+        "hidden": _cosine(hidden - hidden.mean(0)),
+        "vectors": _cosine(vectors - vectors.mean(0)),
+        "plain": likeness,
+    }
     return AnswerViews(
-        hidden, {**{name: _cosine(table - table.mean(0)) for name, table in kernels.items()}, "words": _words(texts)}
+        hidden, likeness, {**{name: _near(table) for name, table in tables.items()}, "words": _words(texts)}
     )
 
 
@@ -103,6 +109,13 @@ def _cosine(table: np.ndarray) -> np.ndarray:
     unit = table / (np.linalg.norm(table, axis=1, keepdims=True) + 1e-9)
     likeness: np.ndarray = (unit @ unit.T).astype(np.float64)
     return likeness
+
+
+def _near(cosine: np.ndarray) -> np.ndarray:
+    """A radial kernel from cosines: how near two answers are, on the scale of the class."""
+    apart = 2 - 2 * cosine
+    near: np.ndarray = np.exp(-apart / max(float(np.median(apart)), 1e-6))
+    return near
 
 
 def _words(texts: Sequence[str]) -> np.ndarray:

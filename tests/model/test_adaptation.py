@@ -13,8 +13,11 @@ from scoring.inference.engine import Engine
 from scoring.itembank import LabelledResponse, read_item_bank
 from scoring.student import checkpoint
 from scoring.training.adaptation import AdaptConfig, adapt
+from scoring.training.growing import task_rows
 
-CONFIG = AdaptConfig(folds=2, passes=100, epochs=2, curve_draws=1, replicates=50, lr_delta=5e-3, lr_task=1e-2)
+CONFIG = AdaptConfig(
+    folds=2, passes=100, epochs=2, curve_draws=1, delta_from=0, replicates=50, lr_delta=5e-3, lr_task=1e-2
+)
 WORDS = ("water", "energy", "light")
 FILLER = ["the", "a", "is", "i", "think", "it", "so", "and", "because", "more", "less"]
 
@@ -153,6 +156,17 @@ def test_a_damaged_base_is_refused(tiny_version, tiny_encoder, task, tmp_path):
     with pytest.raises(ModelUnavailable, match="SHA-256"):
         run(copy, task, answers(20), tmp_path / "grown", tiny_encoder)
     assert not (tmp_path / "grown").exists()
+
+
+def test_few_labels_get_heads_alone(tiny_version, tiny_encoder, task, tmp_path):
+    config = dataclasses.replace(CONFIG, delta_from=100)
+    events, report = run(tiny_version, task, answers(40), tmp_path / "grown", tiny_encoder, config=config)
+    assert [event.key for event in events if event.key] == [
+        "first", "curve-8-0", "curve-16-0", "certificate", "report",
+    ]  # fmt: skip
+    assert report["drift"]["identical"]
+    grown, _ = checkpoint.load(tmp_path / "grown", tiny_encoder)
+    assert not any(tensor.any() for name, tensor in task_rows(grown, "volcano").items() if name.endswith(".up"))
 
 
 def test_more_examples_than_are_learnt_from_are_drawn_by_level(tiny_version, tiny_encoder, task, tmp_path):

@@ -1,0 +1,137 @@
+"""The adaptation benchmark as a table and a plot, from the cells that were run; what was not run says so.
+
+python -m bench.adaptation_report
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.__main__ import table
+from bench.adaptation import DRAWS, SIZES, cells_of
+from bench.adaptation_data import ground_labels, task_ids
+from bench.adaptation_methods import METHODS
+from scoring import weighted
+from scoring.agreement import percentile_interval
+
+ROOT = Path(__file__).resolve().parents[1]
+PICTURE = ROOT / "docs" / "pictures" / "adaptation-curve.svg"
+README = ROOT / "bench" / "README.md"
+REPLICATES = 500
+START, END = "<!-- adaptation -->", "<!-- end adaptation -->"
+EXTERNAL = {"setfit": "SetFit"}
+"""Methods whose cells come from a program of their own."""
+
+Cells = dict[str, dict[str, Any]]
+
+
+def rows_of(*, quick: bool = False) -> list[dict[str, object]]:
+    """One row a method: mean QWK at each size, with an interval over answers and draws."""
+    tasks = task_ids(quick=quick)
+    rows: list[dict[str, object]] = []
+    for method, title in {**{name: entry[0] for name, entry in METHODS.items()}, **EXTERNAL}.items():
+        cells = cells_of(method, quick)
+        row: dict[str, object] = {"method": title}
+        for size in SIZES:
+            found = summary(cells, tasks, size, quick=quick)
+            row[f"{size} labels"] = "not run" if found is None else found["text"]
+        times = [cell["cpu_seconds"] for cell in cells.values() if "cpu_seconds" in cell]
+        added = [cell["added_bytes"] for cell in cells.values() if cell.get("added_bytes")]
+        changed = [cell["levels_changed"] for cell in cells.values() if "levels_changed" in cell]
+        row["CPU s"] = f"{np.median(times):.1f}" if times else "–"
+        row["kB added"] = f"{np.median(added) / 1000:.0f}" if added else "–"
+        row["old tasks' levels moved"] = (
+            f"{np.mean(changed):.1%}" if changed else ("0" if method.startswith("ours") else "–")
+        )
+        rows.append(row)
+    return rows
+
+
+def summary(cells: Cells, tasks: Sequence[str], size: int, *, quick: bool) -> dict[str, Any] | None:
+    """Mean over tasks of the mean over draws; the interval resamples draws and val answers, tasks held fixed."""
+    means, resampled, there = [], [], 0
+    generator = np.random.default_rng(0)
+    for task_id in tasks:
+        own = [cells[key] for number in range(DRAWS) if (key := f"{task_id}/{size}/{number}") in cells]
+        if not own:
+            continue
+        there += len(own)
+        human = ground_labels(task_id, quick=quick)
+        levels = np.array([list(map(int, cell["levels"])) for cell in own])
+        means.append(float(np.mean([cell["qwk"] for cell in own])))
+        counts = int(max(human.max(), levels.max())) + 1
+        series = []
+        for _ in range(REPLICATES):
+            drawn = np.bincount(generator.integers(0, len(human), len(human)), minlength=len(human)).astype(np.float32)
+            picked = generator.integers(0, len(own), len(own))
+            series.append(
+                np.mean([weighted.kappas(weighted.tables(human, levels[at], counts, drawn[None]))[0] for at in picked])
+            )
+        resampled.append(series)
+    if not means:
+        return None
+    interval = percentile_interval(np.nanmean(np.array(resampled), axis=0))
+    share = "" if there == len(tasks) * DRAWS else f" [{there} of {len(tasks) * DRAWS} cells]"
+    mean = float(np.mean(means))
+    return {
+        "mean": mean, "low": interval.low, "high": interval.high, "cells": there,
+        "text": f"{mean:.3f} ({interval.low:.3f} to {interval.high:.3f}){share}",
+    }  # fmt: skip
+
+
+def plot(path: Path) -> None:
+    """Mean QWK against labels, of every method with cells at two sizes or more."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    from matplotlib import pyplot as plt
+
+    mpl.rcParams["svg.hashsalt"] = "adaptation"
+    tasks = task_ids(quick=False)
+    figure, axes = plt.subplots(figsize=(7, 4.2))
+    markers = iter("osD^vPX*")
+    for method, title in {**{name: entry[0] for name, entry in METHODS.items()}, **EXTERNAL}.items():
+        cells = cells_of(method, False)
+        points = [(size, found) for size in SIZES if (found := summary(cells, tasks, size, quick=False))]
+        if len(points) < 2:
+            continue
+        x = [size for size, _ in points]
+        y = [found["mean"] for _, found in points]
+        error = [
+            [found["mean"] - found["low"] for _, found in points],
+            [found["high"] - found["mean"] for _, found in points],
+        ]
+        axes.errorbar(x, y, yerr=error, marker=next(markers), capsize=3, label=title)
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(SIZES, [str(size) for size in SIZES])
+    axes.set_xlabel("labelled answers")
+    axes.set_ylabel("mean QWK on val, tasks new to the student")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    figure.tight_layout()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, metadata={"Date": None})
+
+
+def main() -> int:
+    """Write table and plot."""
+    text = README.read_text(encoding="utf-8")
+    if START not in text or END not in text:
+        print(f"{README}: no {START} … {END}", file=sys.stderr)
+        return 2
+    made = table(rows_of())
+    text = re.sub(f"{START}.*?{END}", lambda _: f"{START}\n{made}\n{END}", text, flags=re.S)
+    README.write_text(text, encoding="utf-8")
+    plot(PICTURE)
+    print(made)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -102,6 +102,8 @@ def serve(settings: Settings, stop: threading.Event) -> int:
                 on_conflict="always_update",
             )
         heartbeat.report("ready")
+        # Nobody waits for it yet; the first upload need not either.
+        threading.Thread(target=meanings.available, name="meanings", daemon=True).start()
         logger.info("Ready: %s", students.details())
         with Ahead(database, explainers):
             while not stop.wait(LOOK_AFTER_S):

@@ -1,11 +1,14 @@
-"""`make pictures`: walks through the real program and takes docs/pictures anew, light and dark, wide and narrow."""
+"""`make pictures`: walks through the real program and takes docs/pictures anew, light and dark, wide and narrow.
+
+python -m tests.e2e.pictures [FOLDER] [--only NAME ...]
+"""
 
 from __future__ import annotations
 
+import argparse
 import re
-import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
@@ -31,6 +34,29 @@ def drop_file(page: Page) -> None:
     page.locator("input[type=file]").set_input_files(CLASS)
 
 
+def begin_another_level(page: Page) -> None:
+    """On an answer that shows the model's level, choose another one, so that a reason is asked for."""
+    if page.viewport_size == WIDE:
+        desk = walk.desk(page)
+        suggested = desk.locator(".level.suggested").first
+        value = int(suggested.get_attribute("data-level") or 0)
+        page.keyboard.press("0" if value else "1")
+
+
+def decide(page: Page) -> None:
+    """Approve what the model says; where that is hidden, give every criterion level 1."""
+    desk = walk.desk(page)
+    shown = desk.get_attribute("data-response")
+    if desk.get_by_role("button", name="Approve").count():
+        page.keyboard.press("a")
+    else:
+        for _ in range(desk.get_by_role("radiogroup").count()):
+            page.keyboard.press("1")
+        page.keyboard.press("Enter")
+    expect(desk).not_to_have_attribute("data-response", shown or "", timeout=walk.SLOW_MS)
+    walk.settle(page)
+
+
 def screens(upload_url: str) -> list[Step]:
     """Name, address, and what to do before the picture is taken."""
     query = upload_url.split("?", 1)[1]
@@ -38,7 +64,8 @@ def screens(upload_url: str) -> list[Step]:
         ("score", "/", drop_file),
         ("results", f"/results?{query}", None),
         ("uploads", "/results", None),
-        ("review", f"/review?{query}", lambda page: page.get_by_role("button", name="Next").click()),
+        ("review", f"/review?{query}", begin_another_level),
+        ("review-keys", f"/review?{query}", lambda page: page.keyboard.press("?")),
         ("consistency", f"/consistency?{query}", None),
         ("urgent-signs", "/urgent-signs", None),
         ("comments", "/comments", lambda page: walk.choose(page, "Task", "Bubbles from pondweed")),
@@ -55,7 +82,7 @@ def screens(upload_url: str) -> list[Step]:
 
 
 def fill_school(page: Page, app: RunningApp) -> str:
-    """A section, an educator, an upload that is scored, two decisions; returns the results address."""
+    """A section, an educator, an upload that is scored, some decisions; returns the results address."""
     walk.set_up(page, app)
     walk.make_section(page, "Grade 7, period 2")
     walk.upload(page, CLASS, "Bubbles from pondweed")
@@ -65,16 +92,17 @@ def fill_school(page: Page, app: RunningApp) -> str:
     page.get_by_role("button", name="Review answers").click()
     expect(page.get_by_role("heading", name="Review", level=1)).to_be_visible()
     walk.settle(page)
-    page.get_by_role("button", name="Next").click()
+    while walk.desk(page).get_by_text("to be scored without the model", exact=True).count():
+        decide(page)
     for _ in range(3):
-        walk.settle(page)
-        page.get_by_role("button", name="Save and go on").click()
-    walk.settle(page)
+        decide(page)
     return address
 
 
-def take(browser: Browser, app: RunningApp, address: str, scheme: str, width: str, folder: Path) -> None:
-    """Every screen in one colour scheme and width."""
+def take(
+    browser: Browser, app: RunningApp, address: str, scheme: str, width: str, folder: Path, only: Sequence[str]
+) -> None:  # fmt: skip
+    """Every screen, or those named, in one colour scheme and width."""
     context = browser.new_context(color_scheme=scheme, viewport=WIDE if width == "wide" else NARROW)  # type: ignore[arg-type]
     page = context.new_page()
     page.set_default_timeout(walk.SLOW_MS)
@@ -84,6 +112,8 @@ def take(browser: Browser, app: RunningApp, address: str, scheme: str, width: st
     walk.sign_in(page, app, "ada@school.example")
     expect(page.get_by_role("heading", name="Score a class")).to_be_visible()
     for name, path, before in screens(address):
+        if only and name not in only:
+            continue
         page.goto(app.url + path)
         expect(page.get_by_role("heading", level=1).first).to_be_visible()
         walk.settle(page)
@@ -95,8 +125,8 @@ def take(browser: Browser, app: RunningApp, address: str, scheme: str, width: st
     context.close()
 
 
-def main(folder: Path = PICTURES) -> None:
-    """Take all of them."""
+def main(folder: Path = PICTURES, only: Sequence[str] = ()) -> None:
+    """Take all of them, or those named."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch, chromium() as browser:
         app = RunningApp(Path(scratch) / "var")
@@ -109,10 +139,14 @@ def main(folder: Path = PICTURES) -> None:
             page.close()
             for scheme in ("light", "dark"):
                 for width in ("wide", "narrow"):
-                    take(browser, app, address, scheme, width, folder)
+                    take(browser, app, address, scheme, width, folder, only)
         finally:
             app.stop()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else PICTURES)
+    parser = argparse.ArgumentParser(prog="python -m tests.e2e.pictures", description="Take the pictures anew.")
+    parser.add_argument("folder", nargs="?", type=Path, default=PICTURES, help="where they go; default docs/pictures")
+    parser.add_argument("--only", nargs="+", default=(), metavar="NAME", help="screens to take, by the file's name")
+    args = parser.parse_args()
+    main(args.folder, args.only)

@@ -136,7 +136,8 @@ function drawActs(desk, open) {
 
 function drawHelp(settings, close) {
   return [
-    el("h2", { id: "help-title" }, "Keys"),
+    // Read from the beginning, not from the first field on.
+    el("h2", { id: "help-title", tabindex: "-1", autofocus: true }, "Keys"),
     el("p", null, "They work wherever you are on this screen, but not while you type a text."),
     el("dl", null, KEYS.map(({ key, shown, name }) => el("div", null, el("dt", null, hint(shown ?? key)),
       el("dd", null, el("span", { class: "for-readers" }, `${shown ?? key}: `), name)))),

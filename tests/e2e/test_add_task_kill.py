@@ -43,7 +43,7 @@ def upload(services: Services, actor: Actor, section: int, version: int, key: st
     data = write_csv(["student", "answer"], [[f"s{i}", text] for i, text in enumerate(texts)])
     columns = Mapping(answer="answer", learner="student")
     upload_id = services.uploads.submit(actor, section, version, f"{key}.csv", data, columns, f"token {key}")
-    wait_for("the class", lambda: services.uploads.get(actor, upload_id).finished, within=300)
+    wait_for("the class", lambda: services.uploads.get(actor, upload_id).finished, within=900)
     assert services.uploads.get(actor, upload_id).status is UploadStatus.DONE
     return upload_id
 
@@ -54,7 +54,7 @@ def test_a_task_is_added_whatever_is_killed_and_no_other_score_moves(tmp_path: P
     app = RunningApp(tmp_path / "var")
     app.start()
     try:
-        app.wait_until_ready()
+        wait_for("the program", lambda: app.get("/readyz")[0] == 200, within=600)
         services = app.services()
         actor, section = school(services)
         known = {task.task.id: task for task in services.tasks.available(actor)}[KNOWN]
@@ -70,7 +70,7 @@ def test_a_task_is_added_whatever_is_killed_and_no_other_score_moves(tmp_path: P
             if len(seen) < KILLS and run.done > (seen[-1] if seen else 0) + 0.1 * max(run.total, 1):
                 assert run.finished or app.kill_worker()
                 seen.append(run.done)
-                wait_for("the next worker", app.worker_pid)
+                wait_for("the next worker", app.worker_pid, within=600)
             time.sleep(0.5)
         run = services.adaptations.get(actor, run_id)
         print(f"kills at {seen} of {run.total}; {run.seconds:.0f} s; {run.report and run.report['verdict']}")

@@ -7,7 +7,7 @@ from scoring.errors import InvalidInput
 from scoring.itembank import read_item_bank
 from scoring.student import checkpoint
 from scoring.student.tokens import Tokenizer, pad
-from scoring.training.growing import added_bytes, grow, only_newest
+from scoring.training.growing import added_bytes, graft, grow, only_newest
 
 
 @pytest.fixture
@@ -90,3 +90,30 @@ def test_what_a_task_adds_is_counted(tiny_student, tiny_encoder, volcano, tmp_pa
 def test_a_known_task_is_refused(tiny_student, tiny_encoder, volcano):
     with pytest.raises(InvalidInput, match=r"melting\.ice"):
         grow(tiny_student, tiny_encoder, Tokenizer(tiny_encoder, 32), dataclasses.replace(volcano, id="melting.ice"))
+
+
+def test_tasks_that_were_added_apart_are_brought_together(tiny_student, tiny_encoder, volcano):
+    tokenizer = Tokenizer(tiny_encoder, 32)
+    torch.manual_seed(3)
+    one = shake(grow(tiny_student, tiny_encoder, tokenizer, volcano))
+    other = shake(grow(tiny_student, tiny_encoder, tokenizer, dataclasses.replace(volcano, id="geyser")))
+    both = graft(one, other, "geyser", tiny_encoder)
+    assert both.config.task_ids == ("melting.ice", "moving-cart", "volcano", "geyser")
+    before, after = outputs(one, tokenizer, [0, 1, 2, 2]), outputs(both, tokenizer, [0, 1, 2, 2])
+    assert all(torch.equal(logits, after.logits[key]) for key, logits in before.logits.items())
+    learnt, grafted = outputs(other, tokenizer, [2, 2, 2, 2]), outputs(both, tokenizer, [3, 3, 3, 3])
+    assert torch.equal(learnt.logits["geyser", "score"], grafted.logits["geyser", "score"])
+    again = graft(both, other, "geyser", tiny_encoder)
+    assert again.config.task_ids == both.config.task_ids
+
+
+def test_a_task_of_another_student_is_not_grafted(tiny_student, tiny_encoder, volcano):
+    tokenizer = Tokenizer(tiny_encoder, 32)
+    grown = grow(tiny_student, tiny_encoder, tokenizer, volcano)
+    moved = grow(tiny_student, tiny_encoder, tokenizer, dataclasses.replace(volcano, id="geyser"))
+    with torch.no_grad():
+        moved.moe[0].norm.bias.add_(1)
+    with pytest.raises(InvalidInput, match="another student"):
+        graft(moved, grown, "volcano", tiny_encoder)
+    with pytest.raises(InvalidInput, match="does not know"):
+        graft(tiny_student, moved, "volcano", tiny_encoder)

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from db.adaptation_queries import answer_count
 from db.engine import Database
-from db.tables import Preview, StudentVersion, TaskVersion, utc_now
+from db.tables import Adaptation, Preview, StudentVersion, TaskVersion, utc_now
 from scoring.domain import Role
 from scoring.errors import Conflict
 from scoring.services.actors import Actor, require
@@ -53,6 +53,8 @@ __all__ = [
     "Candidate", "Change", "Comparison", "CriterionComparison", "LineageEntry", "OtherTasks", "PreviewView",
     "Promotion", "RunStatus",
 ]  # fmt: skip
+
+SENT_BEFORE = "This form was sent before, for another version. Reload the page, then send it again."
 
 
 class Promotion:
@@ -109,14 +111,18 @@ class Promotion:
             active = active_version(session)
             if active is None or active.id == version.id:
                 raise Conflict("This version is the active one, so there is nothing to compare it with.")
+            going_on = (Preview.active_version_id == active.id) & Preview.status.in_(OPEN)
             before = session.scalar(
-                select(Preview).where(
-                    Preview.candidate_version_id == version.id,
-                    (Preview.submit_token == token)
-                    | ((Preview.active_version_id == active.id) & Preview.status.in_(OPEN)),
+                select(Preview)
+                .where(
+                    (Preview.submit_token == token) | ((Preview.candidate_version_id == version.id) & going_on),
                 )
+                .order_by(Preview.submit_token != token)
+                .limit(1)
             )
             if before is not None:
+                if before.candidate_version_id != version.id:
+                    raise Conflict(SENT_BEFORE)
                 return before.id
             preview_id = str(uuid.uuid4())
             session.add(
@@ -242,6 +248,11 @@ class Promotion:
         with self._database.write() as session:
             user = require(session, actor)
             version, task_version = require_adding(session, user, candidate_id)
+            before = session.scalar(select(Adaptation).where(Adaptation.submit_token == token)) if token else None
+            if before is not None:
+                if before.source_version_id != version.id:
+                    raise Conflict(SENT_BEFORE)
+                return before.id
             active = active_version(session)
             if active is None or not is_stale(version, active):
                 raise Conflict("This version is up to date already.")

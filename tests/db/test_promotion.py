@@ -102,7 +102,8 @@ def test_bringing_up_to_date_is_queued_for_stale_candidates_only(school: School,
     with pytest.raises(Conflict, match="up to date already"):
         promotion.bring_up_to_date(school.educator, two)
     promotion.activate(school.educator, one, 1)
-    run_id = promotion.bring_up_to_date(school.educator, two)
+    run_id = promotion.bring_up_to_date(school.educator, two, "up")
+    assert promotion.bring_up_to_date(school.educator, two, "up") == run_id
     run = school.services.adaptations.get(school.educator, run_id)
     assert (run.status, run.brings_up_to_date, run.examples) == (RunStatus.QUEUED, True, 12)
     with pytest.raises(Conflict, match="being trained already"):
@@ -178,6 +179,9 @@ def test_a_preview_goes_on_once_and_can_be_stopped(school: School, task_id: int,
     assert promotion.preview(school.educator, new, "c") != first
     with pytest.raises(Conflict, match="active one"):
         promotion.preview(school.administrator, 1, "d")
+    other = add_version(school, tmp_path / "other", task_id=task_id, parent=1)
+    with pytest.raises(Conflict, match="for another version"):
+        promotion.preview(school.educator, other, "a")
 
 
 def test_changes_are_listed_by_page_in_ones_own_sections_and_never_of_hidden_answers(

@@ -89,6 +89,7 @@ def name_of(step: str, scheme: str, width: str) -> str:
 def main(folder: Path = PICTURES, modes: Sequence[tuple[str, str]] = tuple(MODES)) -> None:
     """Take all of them."""
     folder.mkdir(parents=True, exist_ok=True)
+    expect.set_options(timeout=walk.SLOW_MS)
     with tempfile.TemporaryDirectory() as scratch, chromium() as browser:
         app = RunningApp(Path(scratch) / "var")
         app.start()

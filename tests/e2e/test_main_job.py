@@ -300,7 +300,7 @@ def test_screens_fit_a_phone(running_app: RunningApp, browser: Browser) -> None:
     page = context.new_page()
     page.set_default_timeout(walk.SLOW_MS)
     walk.set_up(page, running_app)
-    for path in ("/", "/results", "/review", "/sections", "/tasks", "/account", "/people", "/health"):
+    for path in ("/", "/results", "/review", "/sections", "/tasks", "/add-task", "/account", "/people", "/health"):
         page.goto(running_app.url + path)
         expect(page.get_by_role("heading", level=1).first).to_be_visible()
         walk.settle(page)

@@ -13,6 +13,8 @@ from scoring.domain import Criterion, Task
 
 GOAL = 0.70
 """Agreement (QWK) that is usually asked for before scores count."""
+FARTHEST = 2000
+"""Labels beyond which nothing is drawn."""
 LINE, BAND, PEOPLE = "#4F93A6", "rgba(79, 147, 166, 0.25)", "#D55E00"
 # From none to all of a row; light throughout, so that dark figures can be read on each.
 SHARES = [[0.0, "#F1F8FA"], [1.0, "#79B8C9"]]
@@ -119,8 +121,19 @@ def confusion(criterion: Criterion, table: Sequence[Sequence[int]], key: str) ->
     )  # fmt: skip
 
 
-def learning_curve(name: str, points: Sequence[Mapping[str, Any]], key: str, *, height: int = 280) -> None:
-    """Agreement on held-out answers after learning from so many labels, with its interval."""
+def learning_curve(
+    name: str, points: Sequence[Mapping[str, Any]], key: str, *, forecast: Mapping[str, Any] | None = None,
+    height: int = 280,
+) -> None:  # fmt: skip
+    """Agreement on held-out answers after learning from so many labels, with its interval.
+
+    Args:
+        name: The criterion's.
+        points: `labels`, `qwk`, `low`, `high`.
+        key: The chart's.
+        forecast: `labels`, `low`, `high` at which the goal may be reached; drawn where that lies ahead.
+        height: In pixels.
+    """
     points = sorted(points, key=lambda point: point["labels"])
     labels = [point["labels"] for point in points]
     figure = go.Figure()
@@ -138,13 +151,25 @@ def learning_curve(name: str, points: Sequence[Mapping[str, Any]], key: str, *, 
         hovertemplate="%{x} labels: %{y:.2f}<extra></extra>",
     )  # fmt: skip
     figure.add_hline(y=GOAL, line={"dash": "dash", "color": "#8B979C", "width": 2})
+    ticks = list(labels)
+    if forecast and forecast["labels"] is not None and labels and forecast["labels"] > labels[-1]:
+        needed = forecast["labels"]
+        low, high = forecast["low"] or needed, forecast["high"] or FARTHEST
+        figure.add_scatter(
+            x=[needed], y=[GOAL], mode="markers", showlegend=False, cliponaxis=False,
+            marker={"color": PEOPLE, "size": 13, "symbol": "diamond-open", "line": {"width": 3}},
+            error_x={"type": "data", "symmetric": False, "array": [high - needed], "arrayminus": [needed - low],
+                     "color": PEOPLE, "thickness": 2, "width": 6},
+            hovertemplate=f"about {needed:,} labels for {GOAL:.2f}<extra></extra>",
+        )  # fmt: skip
+        ticks.append(needed)
     lowest = min([0.0, *(p["low"] if p["low"] is not None else p["qwk"] for p in points)])
     said = ", ".join(f"{point['labels']} labels {point['qwk']:.2f}{_interval(point)}" for point in points)
     draw(
         figure, key, f"Learning curve of {name}: {said}", height=height, margin={"l": 8, "r": 24, "t": 16, "b": 44},
         xaxis={
-            "title": f"labelled answers (dashed: {GOAL:.2f})", "type": "log", "tickvals": labels,
-            "ticktext": [str(label) for label in labels], "showgrid": False,
+            "title": f"labelled answers (dashed: {GOAL:.2f})", "type": "log", "tickvals": ticks,
+            "ticktext": [f"{label:,}" for label in ticks], "showgrid": False,
         },
         yaxis={"title": "agreement (QWK)", "range": [lowest - 0.02, 1.05], "zeroline": False, "dtick": 0.2},
     )  # fmt: skip

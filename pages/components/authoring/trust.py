@@ -115,7 +115,9 @@ def _show_closely(task: Task, criteria: Mapping[str, Mapping[str, Any]], key: st
     with right:
         st.markdown("**Would more labels help?**")
         if len(told["curve"]) > 1:
-            learning_curve(chosen.name, told["curve"], f"curve-{key}-{chosen.id}")
+            learning_curve(
+                chosen.name, told["curve"], f"curve-{key}-{chosen.id}", forecast=told["forecast"]
+            )  # fmt: skip
         st.markdown(plain(told["forecast"]["sentence"]))
         thin = told["thinnest"]
         st.caption(

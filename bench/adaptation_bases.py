@@ -32,9 +32,15 @@ def read_bank(quick: bool) -> ItemBank:
     """
     if quick:
         bank = read_item_bank(SAMPLE)
-        tasks = dict(list(bank.tasks.items())[:2])
-        rows = [row for task_id in tasks for row in bank.of_task(task_id)[: 2 * QUICK_ROWS]]
-        return ItemBank(tasks, [replace(row, fold="val" if at % 2 else "train") for at, row in enumerate(rows)])
+        # ASAP-SAS has one criterion a task, so each of these keeps its first.
+        tasks = {key: replace(task, criteria=task.criteria[:1]) for key, task in list(bank.tasks.items())[:2]}
+        rows = []
+        for task in tasks.values():
+            key = task.criteria[0].id
+            for at, row in enumerate(bank.of_task(task.id)[: 2 * QUICK_ROWS]):
+                fold = "val" if at % 2 else "train"
+                rows.append(replace(row, levels={key: row.levels[key]}, second={}, fold=fold))
+        return ItemBank(tasks, rows)
     if not SHARED.is_dir():
         raise InvalidInput(f"{SHARED}: not found; the full size needs ASAP-SAS as an item bank folder")
     return read_item_bank(SHARED)
@@ -57,7 +63,7 @@ def base_student(bank: ItemBank, name: str, *, quick: bool) -> Path:
     config = config_of(quick)
     tasks = {task_id: bank.tasks[task_id] for task_id in chosen}
     part = ItemBank(tasks, [row for row in bank.responses if row.task_id in tasks])
-    out = CACHE / f"{name}-{identity(part, config)}"
+    out = CACHE / f"{'quick-' if quick else ''}{name}-{identity(part, config)}"
     if not (out / "config.json").is_file():
         CACHE.mkdir(parents=True, exist_ok=True)
         train_version(part, tasks, out, config, data_name="asap-sas" if not quick else "classroom", encoder=MINILM)

@@ -72,7 +72,8 @@ class Ground:
             random.Random(f"{self.task.id} {number} {attempt}").shuffle(order)
             if len(set(self.labels(order[: min(size, 16)]).tolist())) > 1:
                 break
-        return order[:size], order[LARGEST : LARGEST + POOL]
+        after = min(LARGEST, len(order) // 2)
+        return order[:size], order[max(after, size) : max(after, size) + POOL]
 
 
 @lru_cache(maxsize=1)

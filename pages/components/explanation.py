@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import streamlit as st
@@ -25,6 +26,9 @@ from scoring.services.explanations import (
 from scoring.services.review import ResponseView
 
 POLL_S = 0.15
+# The first look is there sooner than a page's run that comes back for it: whoever just asked waits so long for it.
+FIRST_WITHIN_S = 0.4
+LOOK_EVERY_S = 0.03
 SLOW_AFTER_S = 15
 PARTS = ("How sure", "Similar answers", "Experts", "Try another wording")
 # In log-odds: so much at least must a word move the choice between two levels to get the deepest colour.
@@ -40,13 +44,22 @@ def show_explanation(actor: Actor, view: ResponseView) -> None:
         return
     with told_plainly():
         try:
-            state = services().explanations.of(actor, view.id)
+            state = _with_first_look(actor, view)
         except (Conflict, InvalidInput) as error:
             # Drawn to be scored blind, or without a score: there is a reason, and no fault.
             st.caption(plain(str(error)))
             return
         with st.container(key="why-panel"):
             (_watched if _waits(actor, state) else _still)(actor, view)
+
+
+def _with_first_look(actor: Actor, view: ResponseView) -> ExplanationView | Pending:
+    """The explanation as it stands; one that was asked for just now gets a moment for its first look."""
+    state = services().explanations.of(actor, view.id)
+    while isinstance(state, Pending) and not state.failed and not state.first and state.seconds < FIRST_WITHIN_S:
+        time.sleep(LOOK_EVERY_S)
+        state = services().explanations.of(actor, view.id)
+    return state
 
 
 @st.fragment
@@ -62,9 +75,13 @@ def _watched(actor: Actor, view: ResponseView) -> None:
 def _panel(actor: Actor, view: ResponseView, *, polling: bool) -> None:
     with told_plainly():
         state = services().explanations.of(actor, view.id)
-        if _waits(actor, state) is not polling:
-            # Polling starts and ends with the page's own run.
+        # Polling starts and ends with the page's own run; what was waited for shows before that.
+        ended = polling and not _waits(actor, state)
+        if (not polling and _waits(actor, state)) or (ended and st.session_state.get(Key.WHY_ENDED) == view.id):
+            st.session_state.pop(Key.WHY_ENDED, None)
             st.rerun()
+        if ended:
+            st.session_state[Key.WHY_ENDED] = view.id
         if isinstance(state, Pending):
             _show_pending(actor, view, state)
         else:

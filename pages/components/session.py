@@ -31,6 +31,7 @@ class Key(StrEnum):
     WHY = "why"
     WHY_CRITERION = "why-criterion"
     WHY_PART = "why-part"
+    WHY_ENDED = "why-ended"
     TRIAL = "trial"
     INSIDE = "inside"
     LOOKS = "looks"

@@ -1,6 +1,6 @@
 """Pictures of why a score is what it is, and of the model's inside: answers of the sample classroom, explained.
 
-python -m tests.e2e.pictures_why [FOLDER]
+python -m tests.e2e.pictures_why [FOLDER [light] [dark]]
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import io
 import re
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -157,8 +158,8 @@ def _shot(page: Page, part: Locator, path: Path) -> None:
     page.set_viewport_size(usual)
 
 
-def main(folder: Path = PICTURES) -> None:
-    """Take all of them."""
+def main(folder: Path = PICTURES, schemes: Sequence[str] = ("light", "dark")) -> None:
+    """Take all of them, in these colour schemes."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch, chromium() as browser:
         app = RunningApp(Path(scratch) / "var")
@@ -167,7 +168,7 @@ def main(folder: Path = PICTURES) -> None:
         try:
             app.wait_until_ready()
             subject = fill(services, app.set_up_code())
-            for scheme in ("light", "dark"):
+            for scheme in schemes:
                 for viewport, ending in ((WIDE, ""), (NARROW, "-narrow")):
                     context = browser.new_context(color_scheme=scheme, viewport=viewport)  # type: ignore[arg-type]
                     page = context.new_page()
@@ -183,4 +184,4 @@ def main(folder: Path = PICTURES) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else PICTURES)
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else PICTURES, sys.argv[2:] or ("light", "dark"))

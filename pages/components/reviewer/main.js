@@ -152,7 +152,7 @@ class Room {
     said.className = `said ${desk.notice.kind}`;
     if (said.textContent !== desk.notice.text) said.textContent = desk.notice.text;
     const top = this.part("desk");
-    const moved = { answer: top.dataset.response !== String(view.id), criterion: this.active !== active };
+    const moved = { answer: top.dataset.response !== String(view.id), criterion: this.active !== undefined && this.active !== active };
     top.dataset.response = view.id;
     top.dataset.busy = desk.busy ? "yes" : "no";
     this.active = active;

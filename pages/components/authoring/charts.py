@@ -144,14 +144,16 @@ def learning_curve(
             x=across + across[::-1], y=[p["high"] for p in sure] + [p["low"] for p in sure][::-1], fill="toself",
             fillcolor=BAND, line={"width": 0}, mode="lines", hoverinfo="skip", showlegend=False,
         )  # fmt: skip
+    marked = _apart(labels)
     figure.add_scatter(
         x=labels, y=[point["qwk"] for point in points], mode="lines+markers+text", showlegend=False,
         line={"color": LINE, "width": 3}, marker={"size": 9, "color": LINE},
-        text=[f"{point['qwk']:.2f}" for point in points], textposition="top center", cliponaxis=False,
+        text=[f"{point['qwk']:.2f}" if point["labels"] in marked else "" for point in points],
+        textposition="top left", cliponaxis=False,
         hovertemplate="%{x} labels: %{y:.2f}<extra></extra>",
     )  # fmt: skip
     figure.add_hline(y=GOAL, line={"dash": "dash", "color": "#8B979C", "width": 2})
-    ticks = list(labels)
+    ticks = list(marked)
     if forecast and forecast["labels"] is not None and labels and forecast["labels"] > labels[-1]:
         needed = forecast["labels"]
         low, high = forecast["low"] or needed, forecast["high"] or FARTHEST
@@ -173,6 +175,19 @@ def learning_curve(
         },
         yaxis={"title": "agreement (QWK)", "range": [lowest - 0.02, 1.05], "zeroline": False, "dtick": 0.2},
     )  # fmt: skip
+
+
+def _apart(sizes: Sequence[int], least: float = 1.5) -> list[int]:
+    """The sizes whose figures don't run into each other, the last one first of all.
+
+    >>> _apart([8, 16, 32, 64, 88])
+    [8, 16, 32, 88]
+    """
+    kept: list[int] = []
+    for size in reversed(sizes):
+        if not kept or kept[-1] >= least * size:
+            kept.append(size)
+    return kept[::-1]
 
 
 def between(told: Mapping[str, Any], name: str, form: str = "{:.2f}") -> str:

@@ -24,6 +24,7 @@ from scoring.student.text import clean_text
 from scoring.training.adaptation_config import AdaptConfig
 from scoring.training.adaptation_delta import Trainee
 from scoring.training.adaptation_examples import Examples
+from scoring.training.adaptation_heads import head_logits
 from scoring.training.adaptation_run import Run
 from scoring.training.adaptation_store import PartStore
 from scoring.training.adaptation_views import AnswerViews, views_of
@@ -57,7 +58,7 @@ class _CellRun(Run):
         """Take the views of labelled, unlabelled and val answers from what was seen before."""
         tokens = [sight.tokens[at] for at in places]
         self.trainee = Trainee(sight.student, tokens, sight.tokenizer.pad_id, self.config, DEVICE, sight.autocast)
-        if not self.config.quick:
+        if self.tries_delta(self.rows):
             self.trainee.lower = sight.with_lower().part(places)
         self.views = replace(_views(sight, places[: self.rows + len(self.known.pool)], at), hidden=sight.hidden[places])
 
@@ -85,9 +86,13 @@ def ours(config: AdaptConfig) -> Method:
             if part.stage in ("first", "crossval", "final"):
                 for _ in part.work(Path(), 0.0):
                     pass
-        run.trainee.restore(run.state())
-        logits: dict[str, np.ndarray] = {}
-        _exhaust(run.trainee.logits(list(range(len(labelled) + len(pool), len(places))), logits))
+        state, logits = run.state(), dict[str, np.ndarray]()
+        if run.uses_delta():
+            run.trainee.restore(state)
+            _exhaust(run.trainee.logits(list(range(len(labelled) + len(pool), len(places))), logits))
+        else:
+            heads = {name.removeprefix("head."): part for name, part in state.items() if name.startswith("head.")}
+            logits = head_logits(sight.student.config, at.task.id, heads, sight.hidden, val)
         (criterion,) = at.task.criteria
         entry = run.held_out().calibration(run.pool_logits())[at.task.id, criterion.id]
         scores = criterion_scores(criterion.id, criterion.values, logits[criterion.id], entry)

@@ -35,8 +35,8 @@ class AdaptConfig:
     pool_weight: float = 2.0  # weight of all unlabelled answers together in fitting heads, against the labelled ones
     pool_share: float = 0.5  # unlabelled answers in a batch of the delta's training, as a share of the labelled ones
     delta_from: int = 100  # labelled answers from which a delta is tried; with fewer, heads alone do as well
-    largest: int = 3000  # labelled answers that are learnt from, a stratified draw of more
-    largest_pool: int = 1500  # unlabelled answers that are looked at
+    largest: int = 1500  # labelled answers that are learnt from, a stratified draw of more
+    largest_pool: int = 1000  # unlabelled answers that are looked at
     curve_draws: int = 2  # trainings per size of the learning curve
     replicates: int = 1000  # bootstrap resamples of each interval
     precision: str = "auto"  # "auto", "fp32" or "bf16" (autocast)

@@ -23,6 +23,7 @@ class Examples:
 
     rows: list[LabelledResponse]
     pool: list[LabelledResponse]
+    left_out: int = 0  # labelled answers beyond those that are learnt from
 
     def labels(self, task: Task, criterion_id: str) -> list[int]:
         """(N,) level indices, `UNLABELLED` where nobody rated."""
@@ -32,7 +33,7 @@ class Examples:
 
 def read_examples(
     task: Task, examples: Sequence[LabelledResponse], unlabelled: Sequence[LabelledResponse] = (), *,
-    largest: int = 3000, largest_pool: int = 1500, seed: int = 0,
+    largest: int = 1500, largest_pool: int = 1000, seed: int = 0,
 ) -> Examples:  # fmt: skip
     """Check examples and keep each text once.
 
@@ -87,7 +88,7 @@ def read_examples(
     if len(others) > largest_pool:
         kept = sorted(random.Random(seed).sample(range(len(others)), largest_pool))
         others = [others[at] for at in kept]
-    return Examples(chosen, others)
+    return Examples(chosen, others, len(rows) - len(chosen))
 
 
 def deal(rows: Sequence[LabelledResponse], parts: int, seed: int) -> list[int]:

@@ -71,7 +71,8 @@ def join_points(labels: int, series: Sequence[Sequence[float]]) -> Point | None:
     """One point of a curve from several trainings on so many labels; None where QWK is undefined."""
     table = np.asarray(series, dtype=float)
     table = table[~np.isnan(table[:, 0])]
-    if not len(table):
+    table = table[:, ~np.isnan(table).all(0)] if len(table) else table
+    if not table.size:
         return None
     interval = percentile_interval(np.nanmean(table[:, 1:], axis=0))
     return Point(labels, round(float(table[:, 0].mean()), 4), round(interval.low, 4), round(interval.high, 4))

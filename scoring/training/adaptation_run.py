@@ -32,6 +32,8 @@ from scoring.training.growing import grow
 from scoring.training.losses import UNLABELLED
 
 CURVE_REPLICATES = 200
+TAUGHT = 500
+"""Unlabelled answers that heads are fitted on, at most; more would cost time and change little."""
 TRUST = 3.0
 """A teacher that explains the inverse of this share of the labels' variance, or more, is trusted in full."""
 
@@ -112,8 +114,9 @@ class Run(Findings):
             table[seen] = (1 - own) * np.eye(levels)[given] + own * opinion.probabilities[seen]
             targets[criterion.id] = table
             trusted += trust / len(self.task.criteria)
-        each = config.pool_weight * trusted * len(places) / max(1, len(pool))
-        weights = dict.fromkeys(places, 1.0) | dict.fromkeys(pool, each)
+        read = pool[:TAUGHT]
+        each = config.pool_weight * trusted * len(places) / max(1, len(read))
+        weights = dict.fromkeys(places, 1.0) | dict.fromkeys(read, each)
         heads = fit_heads(
             self.trainee.student.config, self.task.id, self.views.hidden, targets, weights, self._related(),
             expected_weight=config.expected_weight,
@@ -149,6 +152,7 @@ class Run(Findings):
             self._autocast, self.trainee.lower,
         )  # fmt: skip
         yield from collector.run()
+        yield from collector.compare()
         self.views = collector.views()
 
     def _first(self, out: Path, seconds: float) -> Iterator[None]:

@@ -40,6 +40,8 @@ def teach(kernels: Mapping[str, np.ndarray], known: Sequence[int], labels: Seque
         labels: (n,) their level indices.
         levels: L.
     """
+    if not len(known):
+        return Opinions(np.full((len(next(iter(kernels.values()))), levels), 1 / levels), 0.0)
     rows = np.asarray(known)
     given = np.asarray(labels)
     reached = (given[:, None] >= np.arange(1, levels)).astype(float)  # (n, L-1)

@@ -76,7 +76,8 @@ def finish(run: Run, out: Path, seconds: float, report: dict[str, Any]) -> Itera
         rows = task_rows(run.grown, task.id)
         itemsize = checkpoint.STORAGE[storage_of(run.base)].itemsize
         report |= {
-            "task_id": task.id, "examples": run.rows, "unlabelled": len(run.known.pool), "enough": enough,
+            "task_id": task.id, "examples": run.rows, "left_out": run.known.left_out,
+            "unlabelled": len(run.known.pool), "enough": enough,
             "verdict": sentence, "criteria": criteria, "mislabels": _mislabels(run, said), "to_label": to_label,
             "certificate": list(run.results["certificate"]["checks"]), "drift": drift,
             "added_bytes": itemsize * sum(tensor.numel() for tensor in rows.values()),

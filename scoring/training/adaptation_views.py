@@ -42,6 +42,7 @@ class Collector:
         self._index, self._pad_id, self._device, self._autocast = index, pad_id, device, autocast
         self._lower = lower
         self._batches = plan_batches([len(row) for row in tokens], TOKEN_BUDGET)
+        self._kernels = Kernels()
         width = student.config.width
         self._hidden, self._vectors, self._plain = (np.zeros((len(tokens), width), np.float32) for _ in range(3))
 
@@ -67,9 +68,13 @@ class Collector:
             self._plain[batch] = masked_mean(states.float(), mask).cpu().numpy()
             yield
 
+    def compare(self) -> Iterator[None]:
+        """After `run`: how alike the answers are; a step a kernel."""
+        yield from self._kernels.fill(self._hidden, self._vectors, self._plain, self._texts)
+
     def views(self) -> AnswerViews:
-        """After `run`."""
-        return views_of(self._hidden, self._vectors, self._plain, self._texts)
+        """After `compare`."""
+        return AnswerViews(self._hidden, self._kernels.likeness, self._kernels.found)
 
     def _padded(self, batch: Sequence[int]) -> tuple[Tensor, Tensor]:
         ids, mask = pad([self._tokens[at] for at in batch], self._pad_id)
@@ -92,17 +97,35 @@ def hidden_of(student: Student, ids: Tensor, mask: Tensor, index: Tensor) -> tup
     return (kept[0] if kept else vectors), vectors
 
 
+class Kernels:
+    """How alike every two answers are, to several readers."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, np.ndarray] = {}
+        self.likeness = np.zeros((0, 0))
+
+    def fill(self, hidden: np.ndarray, vectors: np.ndarray, plain: np.ndarray, texts: Sequence[str]) -> Iterator[None]:
+        """From what the student, its pooling, and the encoder as it came make of N answers, (N, D) each."""
+        for name, table in (("hidden", hidden), ("vectors", vectors), ("plain", plain)):
+            cosine = _cosine(table - table.mean(0))
+            if name == "plain":
+                self.likeness = cosine
+            self.found[name] = _near(cosine)
+            yield
+        cleaned = [clean_text(text).lower() for text in texts]
+        words = np.zeros((len(texts), len(texts)))
+        for analyzer, span in (("word", (1, 2)), ("char_wb", (3, 5))):
+            words += 0.5 * _words(cleaned, analyzer, span)
+            yield
+        self.found["words"] = words
+
+
 def views_of(hidden: np.ndarray, vectors: np.ndarray, plain: np.ndarray, texts: Sequence[str]) -> AnswerViews:
-    """Likenesses from what the student, its pooling, and the encoder as it came make of N answers, (N, D) each."""
-    likeness = _cosine(plain - plain.mean(0))
-    tables = {
-        "hidden": _cosine(hidden - hidden.mean(0)),
-        "vectors": _cosine(vectors - vectors.mean(0)),
-        "plain": likeness,
-    }
-    return AnswerViews(
-        hidden, likeness, {**{name: _near(table) for name, table in tables.items()}, "words": _words(texts)}
-    )
+    """All views at once; the arguments are those of `Kernels.fill`."""
+    kernels = Kernels()
+    for _ in kernels.fill(hidden, vectors, plain, texts):
+        pass
+    return AnswerViews(hidden, kernels.likeness, kernels.found)
 
 
 def _cosine(table: np.ndarray) -> np.ndarray:
@@ -118,16 +141,12 @@ def _near(cosine: np.ndarray) -> np.ndarray:
     return near
 
 
-def _words(texts: Sequence[str]) -> np.ndarray:
-    """Words and pairs of them, and runs of letters inside words, weighted by how rare they are in the class."""
-    cleaned = [clean_text(text).lower() for text in texts]
-    kernel = np.zeros((len(texts), len(texts)))
-    for analyzer, span in (("word", (1, 2)), ("char_wb", (3, 5))):
-        try:
-            found = TfidfVectorizer(analyzer=analyzer, ngram_range=span, sublinear_tf=True, min_df=2).fit_transform(
-                cleaned
-            )
-        except ValueError:  # no word twice in all the texts
-            continue
-        kernel += 0.5 * (found @ found.T).toarray()
+def _words(cleaned: Sequence[str], analyzer: str, span: tuple[int, int]) -> np.ndarray:
+    """Words and pairs of them, or runs of letters inside words, weighted by how rare they are in the class."""
+    vectorizer = TfidfVectorizer(analyzer=analyzer, ngram_range=span, sublinear_tf=True, min_df=2)
+    try:
+        found = vectorizer.fit_transform(cleaned)
+    except ValueError:  # no word twice in all the texts
+        return np.zeros((len(cleaned), len(cleaned)))
+    kernel: np.ndarray = (found @ found.T).toarray()
     return kernel

@@ -169,8 +169,25 @@ def test_few_labels_get_heads_alone(tiny_version, tiny_encoder, task, tmp_path):
     assert not any(tensor.any() for name, tensor in task_rows(grown, "volcano").items() if name.endswith(".up"))
 
 
+def test_a_criterion_that_few_answers_were_rated_on_is_learnt_beside_another(
+    tiny_version, tiny_encoder, task, tmp_path
+):
+    criterion = dataclasses.replace(task.criteria[0], id="style", name="Style")
+    both = dataclasses.replace(task, criteria=(*task.criteria, criterion))
+    rows = [
+        dataclasses.replace(row, levels={**row.levels, "style": at % 2}) if at < 9 else row
+        for at, row in enumerate(answers(40))
+    ]
+    config = dataclasses.replace(CONFIG, quick=True, folds=5)
+    _, report = run(tiny_version, both, rows, tmp_path / "grown", tiny_encoder, config=config)
+    assert [told["n"] for told in report["criteria"]][1] <= 9
+    assert not report["enough"]
+    assert report["verdict"].startswith("Not enough evidence")
+
+
 def test_more_examples_than_are_learnt_from_are_drawn_by_level(tiny_version, tiny_encoder, task, tmp_path):
     config = dataclasses.replace(CONFIG, quick=True, largest=50)
     _, report = run(tiny_version, task, answers(200), tmp_path / "grown", tiny_encoder, config=config)
     assert report["examples"] == 50
+    assert report["left_out"] > 100
     assert {entry["n"] for entry in report["criteria"][0]["by_level"]} <= {12, 13}

@@ -80,7 +80,7 @@ SYSTEMS = (
             f"distil-{share}", f"the student, {share:.0%} from the teachers", "student",
             replace(FULL, distil_weight=share), targets=ENSEMBLE, group="ablation",
         )
-        for share in (0.25, 0.75, 1.0)
+        for share in (0.25, 0.75, 0.9, 1.0)
     ),
     System(
         "no-text", "the student without the task's text", "student",

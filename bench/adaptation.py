@@ -101,7 +101,7 @@ def identity(method: str, base: str, quick: bool) -> str:
 
 def path_of(method: str, quick: bool) -> Path:
     """The file of a method's cells."""
-    return RESULTS / f"{method}{'-quick' if quick else ''}.json"
+    return RESULTS / f"{'quick-' if quick else ''}{method}.json"
 
 
 def cells_of(method: str, quick: bool) -> dict[str, dict[str, Any]]:

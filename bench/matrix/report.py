@@ -65,7 +65,7 @@ def rows_of(
                 "MB merged": _megabytes(first["merged_bytes"]),
                 "training": f"{first['train_seconds'] / 60:.0f} min",
                 "peak memory": f"{first['peak_memory_bytes'] / 1e9:.1f} GB",
-                "answers/s": f"{first['responses_per_second']:.0f}" if first["responses_per_second"] else "–",
+                "answers/s, one core": f"{first['responses_per_second']:.0f}" if first["responses_per_second"] else "–",
             }
         )
     return rows
@@ -73,7 +73,7 @@ def rows_of(
 
 HEADINGS = (
     "mean QWK", "95% interval", "Fisher", "parameters", "MB stored", "MB merged", "training", "peak memory",
-    "answers/s",
+    "answers/s, one core",
 )  # fmt: skip
 
 

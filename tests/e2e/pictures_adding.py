@@ -47,6 +47,8 @@ def shoot(page: Page, app: RunningApp, path: str, target: Path, height: int | No
     page.goto(app.url + path)
     expect(page.get_by_role("heading", level=1).first).to_be_visible()
     page.wait_for_timeout(2500)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+    page.wait_for_timeout(1200)
     page.screenshot(path=target)
     if height is not None:
         page.set_viewport_size({"width": 1280, "height": 960})

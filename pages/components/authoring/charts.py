@@ -149,7 +149,7 @@ def learning_curve(
         x=labels, y=[point["qwk"] for point in points], mode="lines+markers+text", showlegend=False,
         line={"color": LINE, "width": 3}, marker={"size": 9, "color": LINE},
         text=[f"{point['qwk']:.2f}" if point["labels"] in marked else "" for point in points],
-        textposition="top left", cliponaxis=False,
+        textposition="top center", cliponaxis=False,
         hovertemplate="%{x} labels: %{y:.2f}<extra></extra>",
     )  # fmt: skip
     figure.add_hline(y=GOAL, line={"dash": "dash", "color": "#8B979C", "width": 2})

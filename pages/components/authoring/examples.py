@@ -66,7 +66,7 @@ def show_levels(
     across = min(4, max(2, len(task.criteria)))
     for start in range(0, len(task.criteria), across):
         row = task.criteria[start : start + across]
-        for column, criterion in zip(st.columns(across), row, strict=False):
+        for column, criterion in zip(st.columns(across, vertical_alignment="bottom"), row, strict=False):
             with column:
                 st.markdown(f"**{plain(criterion.name)}**")
                 level_bars(
@@ -169,9 +169,10 @@ def choose_columns(file: ClassFile, suggested: ExampleColumns | None, task: Task
         response_id = pick("Each answer’s own number or name is in", suggested.response_id if suggested else None, "id")
     guesses = suggested.levels if suggested else {}
     levels = {}
-    for place, column in enumerate(st.columns(min(3, max(2, len(task.criteria)))) * 4):
-        if place < len(task.criteria):
-            criterion = task.criteria[place]
+    across = min(3, max(2, len(task.criteria)))
+    for start in range(0, len(task.criteria), across):
+        row = task.criteria[start : start + across]
+        for column, criterion in zip(st.columns(across, vertical_alignment="bottom"), row, strict=False):
             with column:
                 levels[criterion.id] = pick(
                     f"Levels of “{criterion.name}” are in", guesses.get(criterion.id), f"level-{criterion.id}"

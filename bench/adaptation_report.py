@@ -25,9 +25,6 @@ PICTURE = ROOT / "docs" / "pictures" / "adaptation-curve.svg"
 README = ROOT / "bench" / "README.md"
 REPLICATES = 500
 START, END = "<!-- adaptation -->", "<!-- end adaptation -->"
-EXTERNAL = {"setfit": "SetFit"}
-"""Methods whose cells come from a program of their own."""
-
 Cells = dict[str, dict[str, Any]]
 
 
@@ -35,7 +32,7 @@ def rows_of(*, quick: bool = False) -> list[dict[str, object]]:
     """One row a method: mean QWK at each size, with an interval over answers and draws."""
     tasks = task_ids(quick=quick)
     rows: list[dict[str, object]] = []
-    for method, title in {**{name: entry[0] for name, entry in METHODS.items()}, **EXTERNAL}.items():
+    for method, (title, _, _) in METHODS.items():
         cells = cells_of(method, quick)
         row: dict[str, object] = {"method": title}
         for size in SIZES:
@@ -96,7 +93,7 @@ def plot(path: Path) -> None:
     tasks = task_ids(quick=False)
     figure, axes = plt.subplots(figsize=(7, 4.2))
     markers = iter("osD^vPX*")
-    for method, title in {**{name: entry[0] for name, entry in METHODS.items()}, **EXTERNAL}.items():
+    for method, (title, _, _) in METHODS.items():
         cells = cells_of(method, False)
         points = [(size, found) for size in SIZES if (found := summary(cells, tasks, size, quick=False))]
         if len(points) < 2:

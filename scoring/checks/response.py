@@ -133,6 +133,8 @@ def _add_meaning(
     """Add the topicality of embeddings to that of words, in place; returns which answers were embedded."""
     drawn = range(0, len(answers), -(-len(answers) // _MIDDLE))
     in_doubt = np.flatnonzero(topicality < _NO_DOUBT)
+    # A whole file about something else is told by its words; the nearest to the topic are read, and no more of them.
+    in_doubt = in_doubt[np.argsort(-topicality[in_doubt], kind="stable")][:_MIDDLE]
     chosen = sorted({*drawn, *map(int, in_doubt)})
     embeddings = embed([answers[index].text for index in chosen])
     of_the_task = embed([task.prompt, task.rubric_text, *task.reference_answers])

@@ -82,11 +82,11 @@ def activate(page: Page) -> None:
     page.get_by_role("button", name="Let it score").click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("button", name="Activate")).to_be_visible()
+    walk.settle(page)
     why = dialog.get_by_role("textbox", name="Why it may score all the same")
     if why.count():
         why.fill("Every score of this task is reviewed by a person.")
-        why.press("Tab")
-        walk.settle(page)
+        expect(why).to_have_value("Every score of this task is reviewed by a person.")
     dialog.get_by_role("button", name="Activate").click()
     expect(page.get_by_text("Active: scores new answers")).to_be_visible(timeout=walk.SLOW_MS)
     walk.settle(page)

@@ -28,16 +28,19 @@ def ask_to_activate(
             icon=":material/warning:",
         )
     despite = ""
-    if failed:
-        st.warning(f"The stress test failed: {plain(', '.join(failed))}.", icon=":material/warning:")
-        despite = st.text_area(
-            "Why it may score all the same", key="despite", height=90,
-            help="Kept in the audit log. For example: every score of this task is reviewed by a person.",
-        )  # fmt: skip
-    with st.container(horizontal=True):
-        agreed = st.button("Activate", key="activate-yes", type="primary")
-        if st.button("Cancel", key="activate-no"):
-            st.rerun()
+    # In a form, so that a reason and the press that follows it arrive together.
+    with st.form("activate", border=False):
+        if failed:
+            st.warning(f"The stress test failed: {plain(', '.join(failed))}.", icon=":material/warning:")
+            despite = st.text_area(
+                "Why it may score all the same", key="despite", height=90,
+                help="Kept in the audit log. For example: every score of this task is reviewed by a person.",
+            )  # fmt: skip
+        with st.container(horizontal=True):
+            agreed = st.form_submit_button("Activate", key="activate-yes", type="primary")
+            cancelled = st.form_submit_button("Cancel", key="activate-no")
+    if cancelled:
+        st.rerun()
     if agreed:
         with told_plainly():
             services().promotion.activate(actor, version_id, active_id, despite=despite or "")

@@ -26,6 +26,7 @@ MEASUREMENTS = {
     "alike": "groups of alike answers: how people scored them, and how fast",
     "explain": "explanations: are the highlights true of the model, by method",
     "explain_speed": "explanations: how long a teacher waits",
+    "why": "asking why in a browser: from the click to the highlights",
 }
 RESULTS = Path(__file__).parent / "results"
 

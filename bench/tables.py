@@ -55,6 +55,7 @@ BLOCKS: dict[str, Callable[[Rows], str]] = {
     "explain": explain,
     "explain_speed": table,
     "keyboard": table,
+    "why": table,
 }
 
 

@@ -35,8 +35,12 @@ PARTS = ("How sure", "Similar answers", "Experts", "Try another wording")
 LEAST_SCALE = 1.0
 
 
+@st.fragment
 def show_explanation(actor: Actor, view: ResponseView) -> None:
-    """The panel: closed until somebody asks, then open on every response until it is closed again."""
+    """The panel: closed until somebody asks, then open on every response until it is closed again.
+
+    A fragment, so that asking draws this panel alone: the page's own run would come before the first look.
+    """
     if not st.toggle(
         "Show why", key=Key.WHY, persist_state="session",
         help="Which words moved the score, how sure the model is, and answers like this one.",
@@ -50,7 +54,9 @@ def show_explanation(actor: Actor, view: ResponseView) -> None:
             st.caption(plain(str(error)))
             return
         with st.container(key="why-panel"):
-            (_watched if _waits(actor, state) else _still)(actor, view)
+            waits = _waits(actor, state)
+            # One function, so one fragment either way: a click that was on its way when polling ended is not lost.
+            st.fragment(_panel, run_every=POLL_S if waits else None)(actor, view, polling=waits)
 
 
 def _with_first_look(actor: Actor, view: ResponseView) -> ExplanationView | Pending:
@@ -60,16 +66,6 @@ def _with_first_look(actor: Actor, view: ResponseView) -> ExplanationView | Pend
         time.sleep(LOOK_EVERY_S)
         state = services().explanations.of(actor, view.id)
     return state
-
-
-@st.fragment
-def _still(actor: Actor, view: ResponseView) -> None:
-    _panel(actor, view, polling=False)
-
-
-@st.fragment(run_every=POLL_S)
-def _watched(actor: Actor, view: ResponseView) -> None:
-    _panel(actor, view, polling=True)
 
 
 def _panel(actor: Actor, view: ResponseView, *, polling: bool) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from typing import Any
@@ -32,6 +33,9 @@ OPEN = (ExplanationStatus.WAITING, ExplanationStatus.FIRST)
 INTERRUPTED = "The explanation was interrupted. Ask for it once more."
 
 
+# The whole takes every core, and would keep the page and the browser on the same machine from showing the first look.
+SHOWN_WITHIN_S = 0.3
+
 # Everybody gets a first look at once; sharing the model for the rest would only make all of them wait longer.
 _one_after_another = threading.Lock()
 
@@ -51,7 +55,7 @@ def configure(database: Database, explainers: Explainers) -> None:
 @DBOS.workflow(name=EXPLAIN_RESPONSE, max_recovery_attempts=RECOVERIES)
 def explain_response(explanation_id: int, job_id: str) -> str:
     """Explain one response for somebody who waits; returns the final status, or `gone`."""
-    return _explain(explanation_id, job_id, Rank.QUICK, Rank.FULL, _one_after_another)
+    return _explain(explanation_id, job_id, Rank.QUICK, Rank.FULL, _one_after_another, pause=SHOWN_WITHIN_S)
 
 
 @DBOS.workflow(name=EXPLAIN_UPLOAD, max_recovery_attempts=RECOVERIES)
@@ -74,13 +78,16 @@ def try_text(trial_id: str) -> str:
         return fail_trial(trial_id, told(error))
 
 
-def _explain(explanation_id: int, job_id: str, first: Rank, whole: Rank, line: AbstractContextManager[object]) -> str:
+def _explain(
+    explanation_id: int, job_id: str, first: Rank, whole: Rank, line: AbstractContextManager[object], pause: float = 0.0
+) -> str:
     turns = _Tools.explainers.turns
     try:
         with turns.at(first):
             status = look_first(explanation_id, job_id)
         if status != ExplanationStatus.FIRST:
             return status
+        time.sleep(pause)
         with line, turns.at(whole):
             return explain_fully(explanation_id, job_id)
     except Exception as error:

@@ -175,19 +175,22 @@ def _student(
     system: System, bank: ItemBank, tasks: Mapping[str, Task], config: TrainConfig, targets: Targets | None,
     out: Path, data_name: str,
 ) -> Measured:  # fmt: skip
-    version = train_version(bank, tasks, out, config, data_name=data_name, encoder=MINILM, targets=targets)
+    if not (out / checkpoint.WEIGHTS).is_file():  # the folder's name says what it was trained with
+        train_version(bank, tasks, out, config, data_name=data_name, encoder=MINILM, targets=targets)
     rows = splits_of(bank, tasks, config).val
     engine = Engine.load(out)
     started = time.monotonic()
     predicted = predict(engine, rows)
+    student, _ = checkpoint.load(out, locate_encoder())
+    log = [json.loads(line) for line in (out / "training.jsonl").read_text(encoding="utf-8").splitlines()]
     return Measured(
         predicted=predicted,
-        parameters=_parameters(version.trained.student),
+        parameters=_parameters(student),
         stored_bytes=(out / checkpoint.WEIGHTS).stat().st_size,
         merged_bytes=merged_bytes(out),
-        train_seconds=version.trained.seconds,
+        train_seconds=log[-1]["seconds"],
         responses_per_second=round(len(rows) / (time.monotonic() - started), 1),
-        log=version.trained.history,
+        log=log,
     )
 
 

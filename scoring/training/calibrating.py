@@ -14,7 +14,11 @@ from scoring.student.calibration import Calibration, CriterionCalibration, Key, 
 COVERAGE = 0.9
 SMALLEST = 50
 """Labelled responses below which a criterion's threshold is fitted on all criteria of the student together, and
-at which its scale is trusted by half."""
+at which its mean, and the spread of all together, is trusted by half."""
+
+STEADY = 200
+"""Labelled responses at which a criterion's own spread counts as much as the spread of all criteria together:
+a ratio of two standard deviations is known less well than a mean, and a student shrinks all its tasks alike."""
 
 WIDEST = 2.0
 """The most that expected levels are spread, or drawn together."""
@@ -35,7 +39,7 @@ def calibrate(logits: Mapping[Key, np.ndarray], labels: Mapping[Key, np.ndarray]
         logits: (task, criterion) -> (n, L) of responses that nothing was trained on.
         labels: (task, criterion) -> (n,) level indices.
     """
-    fitted = {key: _fit(logits[key], labels[key]) for key in logits}
+    fitted = _fit(logits, labels)
     scores = {
         key: nonconformity(calibrated_softmax(logits[key], entry.temperature), labels[key], entry)
         for key, entry in fitted.items()
@@ -53,17 +57,31 @@ def calibrate(logits: Mapping[Key, np.ndarray], labels: Mapping[Key, np.ndarray]
     )
 
 
-def _fit(logits: np.ndarray, labels: np.ndarray) -> CriterionCalibration:
-    """Temperature and scale; with few responses the scale stays near none."""
-    temperature = fit_temperature(logits, labels)
-    expected = calibrated_softmax(logits, temperature) @ np.arange(logits.shape[-1])
-    n = len(labels)
-    trust = n / (n + SMALLEST)
-    apart = float(labels.mean() - expected.mean()) if n else 0.0
-    ratio = float(labels.std() / expected.std()) if n and labels.std() > 0 and expected.std() > 0 else 1.0
-    mean = float(expected.mean()) if n else 0.0
-    spread = float(np.clip(ratio, 1 / WIDEST, WIDEST)) ** trust
-    return CriterionCalibration(temperature, 1.0, n, mean, mean + trust * apart, spread)
+def _fit(logits: Mapping[Key, np.ndarray], labels: Mapping[Key, np.ndarray]) -> dict[Key, CriterionCalibration]:
+    """Temperatures and scales; with few responses the scale stays near that of all criteria, and that near none."""
+    temperatures = {key: fit_temperature(logits[key], labels[key]) for key in logits}
+    expected = {
+        key: calibrated_softmax(table, temperatures[key]) @ np.arange(table.shape[-1])
+        for key, table in logits.items()
+    }
+    ratios = {key: _log_ratio(labels[key], expected[key]) for key in logits}
+    total = sum(len(of) for of in labels.values())
+    pooled = sum(ratio * len(labels[key]) for key, ratio in ratios.items()) / (total + SMALLEST)
+    fitted = {}
+    for key, ratio in ratios.items():
+        n = len(labels[key])
+        mean, apart = (float(expected[key].mean()), float((labels[key] - expected[key]).mean())) if n else (0.0, 0.0)
+        own = n / (n + STEADY)
+        spread = math.exp(own * ratio + (1 - own) * pooled)
+        fitted[key] = CriterionCalibration(temperatures[key], 1.0, n, mean, mean + n / (n + SMALLEST) * apart, spread)
+    return fitted
+
+
+def _log_ratio(labels: np.ndarray, expected: np.ndarray) -> float:
+    """Logarithm of people's standard deviation over the machine's, within `WIDEST`; 0 where there is none."""
+    if not len(labels) or labels.std() == 0 or expected.std() == 0:
+        return 0.0
+    return float(np.clip(math.log(labels.std() / expected.std()), -math.log(WIDEST), math.log(WIDEST)))
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:

@@ -68,11 +68,21 @@ def train_version(
     checkpoints = Checkpoints(
         out.with_name(f".{out.name}.unfinished"), _identity(config, data_hash, tasks, files, targets)
     )
-    log: list[str] = []
     trained = train(
-        tasks, splits, files, config, targets=targets, checkpoints=checkpoints, device=device, progress=progress,
-        on_epoch=lambda record: log.append(json.dumps(record) + "\n"),
-    )  # fmt: skip
+        tasks, splits, files, config, targets=targets, checkpoints=checkpoints, device=device, progress=progress
+    )
+    version = publish_version(
+        trained, tasks, splits, out, config, data_name=data_name, data_hash=data_hash, encoder=encoder, device=device
+    )
+    checkpoints.clear()
+    return version
+
+
+def publish_version(
+    trained: Trained, tasks: Mapping[str, Task], splits: Splits, out: Path, config: TrainConfig, *, data_name: str,
+    data_hash: str, encoder: str, device: str = "auto",
+) -> Version:  # fmt: skip
+    """Calibrate a trained student on dev, measure what was saved, and put it in `out` with its card and log."""
     staging = checkpoint.staging_folder(out)
     try:
         version = staging / "version"
@@ -80,7 +90,7 @@ def train_version(
         checkpoint.save(
             trained.student, version, storage=config.storage,
             calibration=calibrate(found.logits, found.labels) if found.logits else None,
-            documents={"training.jsonl": "".join(log)},
+            documents={"training.jsonl": "".join(json.dumps(record) + "\n" for record in trained.history)},
         )  # fmt: skip
         # The report is on what was written, loaded the way the product loads it.
         engine = Engine.load(version, encoder=encoder, device=device)
@@ -92,7 +102,6 @@ def train_version(
         checkpoint.add_document(version, "card.json", json.dumps(card, indent=1, ensure_ascii=False) + "\n")
         checkpoint.add_document(version, "card.md", card_markdown(card))
         checkpoint.publish(version, out, replace=True)
-        checkpoints.clear()
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return Version(out, card, trained, dev, val)

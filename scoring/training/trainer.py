@@ -158,6 +158,8 @@ class _Run:
         self._autocast = dtype if dtype is torch.bfloat16 else None
         self._student, self._tokenizer = build_student(tasks, files, config)
         self._student.to(self._device)
+        if self._device.type == "cpu":
+            plain_attention(self._student.encoder)
         self._rows, self._dev = (
             _tokenized(part, self._student.config, self._tokenizer) for part in (splits.train, splits.dev)
         )
@@ -299,6 +301,15 @@ class _Run:
 
     def _seconds(self) -> float:
         return self._earlier_seconds + time.monotonic() - self._started
+
+
+def plain_attention(encoder: Any) -> None:
+    """Have an encoder's attention computed step by step, the same but for rounding.
+
+    On the CPU the gradient of PyTorch's fused attention takes longer than all the rest of a training step.
+    """
+    if hasattr(encoder, "set_attn_implementation"):
+        encoder.set_attn_implementation("eager")
 
 
 class WeightAverage:

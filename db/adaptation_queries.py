@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, cast, func, or_, select
+from sqlalchemy import ColumnElement, Select, Text, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from db.queries import hidden
@@ -41,6 +41,16 @@ def examples_of_version(session: Session, task_version_id: int) -> list[Labelled
         select(LabelledExample).where(LabelledExample.task_version_id == task_version_id).order_by(LabelledExample.id)
     )
     return list(rows)
+
+
+def example_columns(task_version_id: int) -> Select[tuple[str, str, dict[str, int], dict[str, int], str]]:
+    """What screens show of a task version's answers, in the order they came; much faster than whole rows."""
+    row = LabelledExample
+    return (
+        select(row.response_key, row.text, row.levels, row.second, row.source)
+        .where(row.task_version_id == task_version_id)
+        .order_by(row.id)
+    )
 
 
 def level_counts(levels: Iterable[dict[str, Any]]) -> Counter[tuple[str, int]]:

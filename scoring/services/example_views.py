@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
-from db.adaptation_queries import examples_of_version
+from db.adaptation_queries import example_columns
 from db.tables import LabelledExample, TaskVersion
 from scoring.domain import Task
 from scoring.intake.levels import advice, count_levels, not_ready, thinnest, without_contradictions
@@ -59,7 +60,7 @@ class ExampleText:
 
 def overview_of(session: Session, version: TaskVersion, task: Task) -> ExampleOverview:
     """How far a task version is from being learned."""
-    rows = [text_of(row) for row in examples_of_version(session, version.id)]
+    rows = [text_of(row) for row in session.execute(example_columns(version.id))]
     labelled = [row for row in rows if row.levels]
     usable = without_contradictions(labelled)
     counts = count_levels(task, [row.levels for row in usable])
@@ -83,6 +84,6 @@ def overview_of(session: Session, version: TaskVersion, task: Task) -> ExampleOv
     )
 
 
-def text_of(row: LabelledExample) -> ExampleText:
-    """A stored answer."""
+def text_of(row: LabelledExample | Row[tuple[str, str, dict[str, int], dict[str, int], str]]) -> ExampleText:
+    """A stored answer, from its row or from `example_columns`."""
     return ExampleText(row.response_key, row.text, dict(row.levels), dict(row.second), row.source)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from db.adaptation_queries import examples_of_version, texts_of_others
+from db.adaptation_queries import example_columns, examples_of_version, texts_of_others
+from db.adaptation_queries import labelled as with_levels
 from db.engine import Database
 from db.tables import ExampleFile, LabelledExample, TaskRow, TaskVersion, User, utc_now
 from scoring.domain import Task
@@ -225,12 +226,11 @@ class Examples:
         """A page of the task's answers in the order they came, and how many there are."""
         with self._database.read() as session:
             version, _ = _current(session, require(session, actor), task_id)
-            rows = [
-                row
-                for row in examples_of_version(session, version.id)
-                if labelled is None or bool(row.levels) is labelled
-            ]
-            return [text_of(row) for row in rows[offset : offset + limit]], len(rows)
+            query = example_columns(version.id)
+            if labelled is not None:
+                query = query.where(with_levels() if labelled else ~with_levels())
+            total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
+            return [text_of(row) for row in session.execute(query.limit(limit).offset(offset))], total
 
     def _checked(
         self, actor: Actor, task_id: int, file: ClassFile, columns: ExampleColumns, *, alone: bool = False

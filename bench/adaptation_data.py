@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +26,7 @@ from scoring.student.tokens import Tokenizer, Tokens, pad
 from scoring.training.adaptation_config import AdaptConfig
 from scoring.training.adaptation_layers import LowerStates
 from scoring.training.adaptation_views import AnswerViews, hidden_of
-from scoring.training.growing import grow
+from scoring.training.growing import grow, task_rows
 
 POOL = 400
 """Unlabelled answers of the class that a method may read, from the rest of the task's training rows."""
@@ -115,6 +117,18 @@ def data_hash(quick: bool) -> str:
     return content_hash([[r.task_id, r.response_id, r.text, r.levels, r.fold] for r in bank.responses])[:16]
 
 
+@dataclass(frozen=True)
+class Found:
+    """What a method says about val, and what else was measured."""
+
+    levels: np.ndarray  # (val,) level indices
+    more: Mapping[str, Any]
+
+
+Method = Callable[[Ground, "Sight", list[int], list[int], int], Found]
+"""(ground, sight, labelled, unlabelled, draw) -> what it says."""
+
+
 class Sight:
     """What a base student, grown by the task and untrained, makes of the task's answers; and the encoder as it came."""
 
@@ -132,10 +146,12 @@ class Sight:
         self.autocast = dtype if dtype is torch.bfloat16 else None
         self.lower: LowerStates | None = None
         self.views_of_draw: dict[tuple[int, ...], tuple[dict[int, int], AnswerViews]] = {}
+        self.others: dict[str, Sight] = {}
         self._config = config
         path = CACHE / f"sight-{at.base.name}-{at.task.id}-{len(at.rows)}.npz"
         if not path.is_file():
             np.savez(path, **self._look())
+        self._path = path
         kept = np.load(path)
         self.hidden, self.vectors, self.plain = kept["hidden"], kept["vectors"], kept["plain"]
 
@@ -145,6 +161,21 @@ class Sight:
             self._look(plain=False)
         assert self.lower is not None
         return self.lower
+
+    def untold(self) -> tuple[np.ndarray, np.ndarray]:
+        """`hidden` and `vectors` of a student that was not told the task's text: prompt, rubric, references."""
+        path = self._path.with_stem(f"{self._path.stem}-untold")
+        if not path.is_file():
+            views = task_rows(self.student, self.student.config.task_ids[-1])["views"]
+            told = views.clone()
+            with torch.no_grad():
+                views.zero_()
+            found = self._look(plain=False)
+            with torch.no_grad():
+                views.copy_(told)
+            np.savez(path, hidden=found["hidden"], vectors=found["vectors"])
+        kept = np.load(path)
+        return kept["hidden"], kept["vectors"]
 
     def _look(self, *, plain: bool = True) -> dict[str, np.ndarray]:
         self.lower = LowerStates(self.student, self._config.layers)

@@ -32,7 +32,7 @@ class AdaptConfig:
     weight_decay: float = 0.01  # of delta and heads, per step and unit of learning rate
     expected_weight: float = 2.0  # weight of the squared error of the expected level, in units of its range
     taught: float = 0.6  # share of the teacher's out-of-fold opinion in the target of a labelled answer
-    pool_weight: float = 2.0  # weight of all unlabelled answers together in fitting heads, against the labelled ones
+    pool_weight: float = 10.0  # weight of all unlabelled answers together in fitting heads, against the labelled ones
     pool_share: float = 0.5  # unlabelled answers in a batch of the delta's training, as a share of the labelled ones
     delta_from: int = 200  # labelled answers from which a delta is tried; with fewer, heads alone do as well
     largest: int = 1500  # labelled answers that are learnt from, a stratified draw of more

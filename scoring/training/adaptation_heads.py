@@ -20,7 +20,7 @@ from scoring.student.heads import CumulativeHead, SoftmaxHead, build_head
 from scoring.student.model import Student
 from scoring.training.adaptation_delta import soft_loss
 
-DECAY = 10.0
+DECAY = 30.0
 """Weight of the squared norm of `R`, against the sum of the losses."""
 RELATED = 4.0
 """Weight of the squared distance of the directions' weights from an even start."""

@@ -87,9 +87,11 @@ def _explain(
             status = look_first(explanation_id, job_id)
         if status != ExplanationStatus.FIRST:
             return status
-        time.sleep(pause)
-        with line, turns.at(whole):
-            return explain_fully(explanation_id, job_id)
+        # Present at its rank, so that work of lower rank stays away, too.
+        with turns.at(whole):
+            time.sleep(pause)
+            with line:
+                return explain_fully(explanation_id, job_id)
     except Exception as error:
         return fail_explanation(explanation_id, job_id, told(error))
 

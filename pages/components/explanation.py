@@ -26,6 +26,8 @@ from scoring.services.explanations import (
 from scoring.services.review import ResponseView
 
 POLL_S = 0.15
+# What can be read already is drawn again at each look, and a look in the middle of the drawing begins it anew.
+POLL_WHILE_READING_S = 0.4
 # The first look is there sooner than a page's run that comes back for it: whoever just asked waits so long for it.
 FIRST_WITHIN_S = 0.4
 LOOK_EVERY_S = 0.03
@@ -56,7 +58,9 @@ def show_explanation(actor: Actor, view: ResponseView) -> None:
         with st.container(key="why-panel"):
             waits = _waits(actor, state)
             # One function, so one fragment either way: a click that was on its way when polling ended is not lost.
-            st.fragment(_panel, run_every=POLL_S if waits else None)(actor, view, polling=waits)
+            reads = isinstance(state, Pending) and state.first is not None
+            every = (POLL_WHILE_READING_S if reads else POLL_S) if waits else None
+            st.fragment(_panel, run_every=every)(actor, view, polling=waits)
 
 
 def _with_first_look(actor: Actor, view: ResponseView) -> ExplanationView | Pending:

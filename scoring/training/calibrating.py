@@ -61,8 +61,7 @@ def _fit(logits: Mapping[Key, np.ndarray], labels: Mapping[Key, np.ndarray]) -> 
     """Temperatures and scales; with few responses the scale stays near that of all criteria, and that near none."""
     temperatures = {key: fit_temperature(logits[key], labels[key]) for key in logits}
     expected = {
-        key: calibrated_softmax(table, temperatures[key]) @ np.arange(table.shape[-1])
-        for key, table in logits.items()
+        key: calibrated_softmax(table, temperatures[key]) @ np.arange(table.shape[-1]) for key, table in logits.items()
     }
     ratios = {key: _log_ratio(labels[key], expected[key]) for key in logits}
     total = sum(len(of) for of in labels.values())

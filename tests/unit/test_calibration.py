@@ -95,3 +95,18 @@ def test_few_responses_hardly_change_the_scale():
     assert Calibration().criteria.get(("t", "c")) is None
     same = calibrate({("t", "c"): logits}, {("t", "c"): np.zeros(8, dtype=int)}).criteria["t", "c"]
     assert same.spread == 1.0  # no spread to learn from
+
+
+def test_a_criterion_with_few_responses_is_spread_as_the_others_are():
+    def shrunk(n, seed):
+        random = np.random.default_rng(seed)
+        labels = random.choice(4, size=n, p=[0.3, 0.2, 0.2, 0.3])
+        logits = np.stack([-((np.arange(4) - (1.5 + 0.3 * (label - 1.5))) ** 2) / 2 for label in labels])
+        return logits + random.normal(size=logits.shape) * 0.2, labels
+
+    many, few = shrunk(4000, 5), shrunk(6, 6)
+    alone = calibrate({("t", "b"): few[0]}, {("t", "b"): few[1]}).criteria["t", "b"].spread
+    found = calibrate({("t", "a"): many[0], ("t", "b"): few[0]}, {("t", "a"): many[1], ("t", "b"): few[1]}).criteria
+    of_many, of_few = found["t", "a"].spread, found["t", "b"].spread
+    assert of_many > 1.3
+    assert abs(np.log(of_few / of_many)) < abs(np.log(alone / of_many)) / 3

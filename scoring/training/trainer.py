@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,7 +53,7 @@ class Trained:
     best_epoch: int
     best_dev_qwk: float
     seconds: float  # of all sittings together
-    history: list[dict[str, Any]]
+    history: list[dict[str, Any]]  # one JSON-able record an epoch, those of earlier sittings too
 
 
 def build_student(tasks: Mapping[str, Task], files: EncoderFiles, config: TrainConfig) -> tuple[Student, Tokenizer]:
@@ -86,7 +86,7 @@ def build_student(tasks: Mapping[str, Task], files: EncoderFiles, config: TrainC
 def train(
     tasks: Mapping[str, Task], splits: Splits, files: EncoderFiles, config: TrainConfig, *,
     targets: Targets | None = None, checkpoints: Checkpoints | None = None, device: str = "auto",
-    on_epoch: Callable[[dict[str, Any]], None] | None = None, progress: bool = True,
+    progress: bool = True,
 ) -> Trained:  # fmt: skip
     """Train one student on `splits.train`, stopping and selecting by mean QWK on `splits.dev`.
 
@@ -101,7 +101,6 @@ def train(
         checkpoints: where the state is kept now and then; a state found there is taken up, with the
             same result as a run that was never stopped.
         device: "auto", "cpu" or "cuda".
-        on_epoch: called with one JSON-able record after each epoch, those of earlier sittings too.
         progress: show a bar with the time left on standard error.
 
     Raises:
@@ -110,8 +109,6 @@ def train(
     run = _Run(tasks, splits, files, config, targets, device)
     if checkpoints is not None:
         run.resume(checkpoints.load())
-    for record in run.history if on_epoch else ():
-        on_epoch(record)  # type: ignore[misc]
     with tqdm(
         total=run.total_steps, initial=run.step, desc="train", unit="step", file=sys.stderr, disable=not progress
     ) as bar:
@@ -123,8 +120,6 @@ def train(
                     checkpoints.save(*run.state())
                     saved = time.monotonic()
             record = run.close_epoch()
-            if on_epoch:
-                on_epoch(record)
             bar.set_postfix(epoch=record["epoch"], loss=record["loss_total"], dev_qwk=record["dev_qwk"])
             if checkpoints is not None:
                 checkpoints.save(*run.state())

@@ -130,12 +130,10 @@ def test_a_killed_run_goes_on_with_the_same_result(learnable, tiny_encoder, tmp_
             tasks, splits, tiny_encoder, config, targets=targets, device="cpu", progress=False,
             checkpoints=DiesAfter(tmp_path, "run", saves),
         )  # fmt: skip
-    records = []
     resumed = train(
         tasks, splits, tiny_encoder, config, targets=targets, device="cpu", progress=False,
-        checkpoints=Checkpoints(tmp_path, "run"), on_epoch=records.append,
+        checkpoints=Checkpoints(tmp_path, "run"),
     )  # fmt: skip
-    assert records == resumed.history
     for one, other in zip(whole.history, resumed.history, strict=True):
         assert {k: v for k, v in one.items() if k != "seconds"} == {k: v for k, v in other.items() if k != "seconds"}
     expected = whole.student.own_state()

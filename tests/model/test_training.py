@@ -35,10 +35,9 @@ def row(number, *, fold="", text=None, task="t"):
 
 def test_training_learns_and_repeats_with_its_seed(tiny_bank, tiny_encoder, tmp_path):
     tasks, splits = splits_of(tiny_bank)
-    records = []
-    trained = train(tasks, splits, tiny_encoder, TINY, device="cpu", on_epoch=records.append, progress=False)
-    assert records[0]["dev_qwk"] < 0.5 < 0.7 < trained.best_dev_qwk
-    assert trained.best_dev_qwk == pytest.approx(max(r["dev_qwk"] for r in records), abs=1e-4)
+    trained = train(tasks, splits, tiny_encoder, TINY, device="cpu", progress=False)
+    assert trained.history[0]["dev_qwk"] < 0.5 < 0.7 < trained.best_dev_qwk
+    assert trained.best_dev_qwk == pytest.approx(max(r["dev_qwk"] for r in trained.history), abs=1e-4)
     # The student that is handed back is the best one, not the last.
     checkpoint.save(trained.student, tmp_path / "student")
     engine = Engine.load(tmp_path / "student", encoder=str(tiny_encoder.folder), device="cpu", precision="fp32")

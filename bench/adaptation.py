@@ -23,7 +23,17 @@ from typing import Any
 import torch
 
 from bench import adaptation_setfit
-from bench.adaptation_data import POOL, TRAIN, Sight, base_is_there, data_hash, ground, grounds, read_json
+from bench.adaptation_data import (
+    POOL,
+    TRAIN,
+    Sight,
+    base_is_there,
+    base_names,
+    data_hash,
+    ground,
+    grounds,
+    read_json,
+)
 from bench.adaptation_methods import METHODS, OURS
 from scoring.agreement import quadratic_weighted_kappa
 from scoring.domain import content_hash
@@ -58,7 +68,7 @@ def run_cells(
             for number in range(draws)
             for size in sizes
             for method in methods
-            if cell(method, task_id, size, number, identity(method, at.base.name, quick), quick) is None
+            if f"{task_id}/{size}/{number}" not in cells_of(method, quick)
         ]
         if not wanted:
             continue
@@ -83,15 +93,8 @@ def run_cells(
                 },
             )  # fmt: skip
             ran += 1
-            print(
-                method,
-                task_id,
-                size,
-                number,
-                read_json(path_of(method, quick))["cells"][f"{task_id}/{size}/{number}"]["qwk"],
-                file=sys.stderr,
-                flush=True,
-            )  # type: ignore[index]
+            qwk = cells_of(method, quick)[f"{task_id}/{size}/{number}"]["qwk"]
+            print(method, task_id, size, number, qwk, file=sys.stderr, flush=True)
     return ran
 
 
@@ -114,20 +117,24 @@ def path_of(method: str, quick: bool) -> Path:
 
 
 def cells_of(method: str, quick: bool) -> dict[str, dict[str, Any]]:
-    """What was kept, by `task/size/draw`."""
+    """What was kept and is what a run would give today, by `task/size/draw`."""
+    bases = base_names(quick=quick)
+    today = {task_id: identity(method, base, quick) for task_id, base in bases.items()}
+    return {key: cell for key, cell in _kept(method, quick).items() if cell["identity"] == today.get(_task_of(key))}
+
+
+def _kept(method: str, quick: bool) -> dict[str, dict[str, Any]]:
     return dict(read_json(path_of(method, quick)).get("cells", {}))  # type: ignore[call-overload]
 
 
-def cell(method: str, task_id: str, size: int, number: int, wanted: str, quick: bool) -> Mapping[str, Any] | None:
-    """A kept cell, if it was made with today's settings."""
-    found = cells_of(method, quick).get(f"{task_id}/{size}/{number}")
-    return found if found is not None and found["identity"] == wanted else None
+def _task_of(key: str) -> str:
+    return key.rsplit("/", 2)[0]
 
 
 def keep(method: str, task_id: str, size: int, number: int, quick: bool, found: Mapping[str, Any]) -> None:
     """Write a cell, whole or not at all."""
     RESULTS.mkdir(parents=True, exist_ok=True)
-    cells = {**cells_of(method, quick), f"{task_id}/{size}/{number}": dict(found)}
+    cells = {**_kept(method, quick), f"{task_id}/{size}/{number}": dict(found)}
     path = path_of(method, quick)
     partial = path.with_suffix(f".partial-{os.getpid()}")
     partial.write_text(json.dumps({"method": METHODS[method][0], "cells": cells}, indent=1) + "\n", encoding="utf-8")

@@ -59,15 +59,22 @@ def config_of(quick: bool) -> TrainConfig:
 
 def base_student(bank: ItemBank, name: str, *, quick: bool) -> Path:
     """The version folder of a base student, trained where it isn't cached; a killed training goes on."""
-    chosen = halves(bank)[name]
-    config = config_of(quick)
-    tasks = {task_id: bank.tasks[task_id] for task_id in chosen}
-    part = ItemBank(tasks, [row for row in bank.responses if row.task_id in tasks])
-    out = CACHE / f"{'quick-' if quick else ''}{name}-{identity(part, config)}"
+    part, out = _part(bank, name), base_folder(bank, name, quick=quick)
     if not (out / "config.json").is_file():
         CACHE.mkdir(parents=True, exist_ok=True)
-        train_version(part, tasks, out, config, data_name="asap-sas" if not quick else "classroom", encoder=MINILM)
+        data_name = "asap-sas" if not quick else "classroom"
+        train_version(part, part.tasks, out, config_of(quick), data_name=data_name, encoder=MINILM)
     return out
+
+
+def base_folder(bank: ItemBank, name: str, *, quick: bool) -> Path:
+    """Where a base student is, or would be once it is trained."""
+    return CACHE / f"{'quick-' if quick else ''}{name}-{identity(_part(bank, name), config_of(quick))}"
+
+
+def _part(bank: ItemBank, name: str) -> ItemBank:
+    tasks = {task_id: bank.tasks[task_id] for task_id in halves(bank)[name]}
+    return ItemBank(tasks, [row for row in bank.responses if row.task_id in tasks])
 
 
 def identity(part: ItemBank, config: TrainConfig) -> str:

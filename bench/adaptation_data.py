@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from bench.adaptation_bases import CACHE, base_student, halves, read_bank
+from bench.adaptation_bases import CACHE, base_folder, base_student, halves, read_bank
 from scoring.domain import Task, content_hash
 from scoring.inference.batching import plan_batches
 from scoring.inference.hardware import choose_precision
@@ -95,6 +95,13 @@ def base_is_there(name: str, *, quick: bool) -> bool:
     return quick or any((folder / "config.json").is_file() for folder in CACHE.glob(f"{name}-*"))
 
 
+@lru_cache(maxsize=2)
+def base_names(*, quick: bool) -> dict[str, str]:
+    """Task id -> the folder's name of the base student that does not know it, trained or not."""
+    bank = _bank(quick)
+    return {task_id: base_folder(bank, name, quick=quick).name for name, task_id in grounds(quick=quick)}
+
+
 def ground(name: str, task_id: str, *, quick: bool) -> Ground:
     """Rows of a task, and its base student."""
     bank = _bank(quick)
@@ -111,6 +118,7 @@ def others_val(name: str, *, quick: bool) -> dict[str, list[LabelledResponse]]:
     return {task: [row for row in bank.of_task(task) if row.fold == "val"] for task in halves(bank)[name]}
 
 
+@lru_cache(maxsize=2)
 def data_hash(quick: bool) -> str:
     """Of all rows that decide a result."""
     bank = _bank(quick)

@@ -5,7 +5,6 @@ python -m bench.adaptation_report
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,16 +16,14 @@ from bench.__main__ import table
 from bench.adaptation import DRAWS, SIZES, cells_of
 from bench.adaptation_data import ground_labels, task_ids
 from bench.adaptation_methods import METHODS
+from bench.tables import write_block
 from scoring import weighted
 from scoring.agreement import percentile_interval
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "docs" / "pictures" / "adaptation-curve.svg"
-README = ROOT / "bench" / "README.md"
 REPLICATES = 500
 LESS = "ours-without-"
-START, END = "<!-- adaptation -->", "<!-- end adaptation -->"
-START_LESS, END_LESS = "<!-- adaptation without -->", "<!-- end adaptation without -->"
 Cells = dict[str, dict[str, Any]]
 
 
@@ -178,15 +175,9 @@ def plot(path: Path) -> None:
 
 def main() -> int:
     """Write table and plot."""
-    text = README.read_text(encoding="utf-8")
-    if START not in text or END not in text:
-        print(f"{README}: no {START} … {END}", file=sys.stderr)
-        return 2
-    made = f"{table(rows_of())}\n\n{table(rows_apart())}"
-    less = table(rows_without())
-    text = re.sub(f"{START}.*?{END}", lambda _: f"{START}\n{made}\n{END}", text, flags=re.S)
-    text = re.sub(f"{START_LESS}.*?{END_LESS}", lambda _: f"{START_LESS}\n{less}\n{END_LESS}", text, flags=re.S)
-    README.write_text(text, encoding="utf-8")
+    made, less = f"{table(rows_of())}\n\n{table(rows_apart())}", table(rows_without())
+    write_block("adaptation", made)
+    write_block("adaptation without", less)
     plot(PICTURE)
     print(made, less, sep="\n\n")
     return 0

@@ -15,6 +15,7 @@ from scoring.domain import Criterion, CriterionScore, Task
 BLUES = ("#B9DDE6", "#6FB3C4", "#257B90", "#0B5A6E", "#083E4D")
 # Stands out from the light and from the dark page, so that the lightest and the darkest bar have an edge on both.
 EDGE = {"color": "#4F93A6", "width": 1.5}
+WHOLE = 6  # answers up to which an axis names each number
 INK = {"light": "#1D2A2F", "dark": "#E8EEF0"}  # the text colours of .streamlit/config.toml
 
 
@@ -42,6 +43,7 @@ def draw(figure: go.Figure, key: str, alt: str, **layout: Any) -> None:
 def level_distribution(task: Task, frame: pd.DataFrame, key: str) -> None:
     """How many responses stand at each level, one bar per criterion."""
     figure = go.Figure()
+    longest = max(int(frame[criterion.id].notna().sum()) for criterion in task.criteria)
     most = max(len(criterion.levels) for criterion in task.criteria)
     colours = level_colours(most)
     said = []
@@ -70,7 +72,9 @@ def level_distribution(task: Task, frame: pd.DataFrame, key: str) -> None:
     draw(
         figure, key, "; ".join(said), barmode="stack", bargap=0.36, showlegend=False,
         height=64 + 84 * len(task.criteria), margin={"l": 4, "r": 8, "t": 4, "b": 44},
-        xaxis={"title": "answers: level on the bar, how many in brackets", "rangemode": "tozero"},
+        xaxis={"title": "answers: level on the bar, how many in brackets", "rangemode": "tozero",
+               # Answers come whole; left to itself the axis of a few is marked in halves.
+               **({"dtick": 1} if longest <= WHOLE else {})},
         yaxis={"visible": False, "range": [len(task.criteria) - 0.6, -0.75]},
     )  # fmt: skip
 

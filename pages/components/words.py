@@ -18,6 +18,17 @@ _TURNED_ANYWAY = re.compile(
 _NO_WIDTH = "\N{WORD JOINER}"
 
 
+def measured(value: float, low: float | None, high: float | None, form: str) -> str:
+    """A measured figure with its interval, where there is one.
+
+    >>> measured(0.71, 0.5, 0.82, "{:.2f}"), measured(0.98, None, None, "{:.0%}")
+    ('0.71 (0.50 to 0.82)', '98%')
+    """
+    if low is None or high is None:
+        return form.format(value)
+    return f"{form.format(value)} ({form.format(low)} to {form.format(high)})"
+
+
 def ago(then: datetime | None, now: datetime | None = None) -> str:
     """How long ago something was, in words; `never` for `None`.
 

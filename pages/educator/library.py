@@ -10,10 +10,9 @@ from pages.components.charts import level_counts
 from pages.components.frame import empty_state, heading, told_plainly
 from pages.components.session import Key, current_actor, services
 from pages.components.task_card import show_criterion, show_task
-from pages.components.words import counted, plain, told_apart
+from pages.components.words import counted, measured, plain, told_apart
 from scoring.services.actors import Actor
 from scoring.services.tasks import TaskSummary
-from scoring.services.versions import Metric
 
 # What is measured, in a teacher's words, and how its figures are written.
 MEASURES = {
@@ -68,7 +67,11 @@ def show_measured(actor: Actor, summary: TaskSummary) -> None:
     for criterion in summary.task.criteria:
         found = {m.name: m for m in metrics if m.criterion_key == criterion.id and m.name in MEASURES}
         if found:
-            figures = {words: figure(found[name], form) for name, (words, form) in MEASURES.items() if name in found}
+            figures = {
+                words: measured(found[name].value, found[name].low, found[name].high, form)
+                for name, (words, form) in MEASURES.items()
+                if name in found
+            }
             rows.append({"Criterion": criterion.name, **figures, "Answers": next(iter(found.values())).n})
     if not rows:
         st.info("No figures were measured for this task: not enough evidence.", icon=":material/help:")
@@ -78,14 +81,6 @@ def show_measured(actor: Actor, summary: TaskSummary) -> None:
         "Measured on labelled answers that the model was not trained on; in brackets, where the true figure "
         "lies with 95% confidence. With so few answers, treat it as a first impression."
     )
-
-
-def figure(metric: Metric, form: str) -> str:
-    """A measured figure with its interval, where there is one."""
-    value = form.format(metric.value)
-    if metric.low is None or metric.high is None:
-        return value
-    return f"{value} ({form.format(metric.low)} to {form.format(metric.high)})"
 
 
 def main(actor: Actor) -> None:

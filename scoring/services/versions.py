@@ -7,6 +7,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -277,8 +278,7 @@ def _metrics(card: dict[str, Any]) -> list[dict[str, Any]]:
             "criterion_key": criterion["criterion_id"],
             "name": name,
             "value": criterion[name],
-            "low": criterion.get(f"{name}_low"),
-            "high": criterion.get(f"{name}_high"),
+            **_interval(criterion, name),
             "n": criterion["n"],
         }
         for task in (card.get("val") or {}).get("tasks", [])
@@ -286,6 +286,12 @@ def _metrics(card: dict[str, Any]) -> list[dict[str, Any]]:
         for name in MEASURES
         if criterion.get(name) is not None
     ]
+
+
+def _interval(criterion: Mapping[str, Any], name: str) -> Mapping[str, float | None]:
+    if f"{name}_low" in criterion:
+        return {"low": criterion[f"{name}_low"], "high": criterion[f"{name}_high"]}
+    return (criterion.get("intervals") or {}).get(name) or {"low": None, "high": None}
 
 
 def _summary(session: Session, row: StudentVersion) -> VersionSummary:

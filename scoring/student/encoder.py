@@ -89,6 +89,17 @@ def load_encoder(files: EncoderFiles) -> nn.Module:
     return loaded
 
 
+def plain_attention(encoder: nn.Module) -> None:
+    """Have an encoder on the CPU compute its attention step by step, the same but for rounding.
+
+    The gradient of PyTorch's fused attention takes longer there than all the rest of a training step.
+    """
+    on_cpu = next(encoder.parameters()).device.type == "cpu"
+    choose = getattr(encoder, "set_attn_implementation", None)
+    if on_cpu and choose is not None:
+        choose("eager")
+
+
 def encoder_width(encoder: nn.Module) -> int:
     """Width of the hidden states, D."""
     config: Any = encoder.config

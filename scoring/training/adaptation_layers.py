@@ -107,10 +107,3 @@ class LowerStates:
                 states[row, : len(kept)] = kept.float()
             player.states = states.to(device)
         return ids.to(device), mask.to(device)
-
-
-def plain_attention(student: Student) -> None:
-    """Attention by plain matrix products, whose gradients take less time on a CPU than the fused kernel's."""
-    encoder: Any = student.encoder
-    if next(encoder.parameters()).device.type == "cpu" and hasattr(encoder, "set_attn_implementation"):
-        encoder.set_attn_implementation("eager")

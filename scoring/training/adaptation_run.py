@@ -16,13 +16,13 @@ from scoring.agreement import plain_mean
 from scoring.domain import Task
 from scoring.inference.hardware import choose_device, choose_precision
 from scoring.student import checkpoint
+from scoring.student.encoder import plain_attention
 from scoring.student.tokens import Tokenizer
 from scoring.training.adaptation_config import AdaptConfig
 from scoring.training.adaptation_delta import Lesson, Trainee
 from scoring.training.adaptation_examples import Examples, draw
 from scoring.training.adaptation_findings import POOL, Findings, Tables, agreement_of, plain_tables
 from scoring.training.adaptation_heads import directions, fit_heads, head_logits
-from scoring.training.adaptation_layers import plain_attention
 from scoring.training.adaptation_report import curve_point, plain
 from scoring.training.adaptation_store import PartStore
 from scoring.training.adaptation_teacher import teach
@@ -143,7 +143,7 @@ class Run(Findings):
         yield
         # What is trained and measured is the student as it scores: with the shared delta merged.
         working = copy.deepcopy(self.grown).merge_adapters().to(self.device).eval()
-        plain_attention(working)
+        plain_attention(working.encoder)
         texts = [row.text for row in (*self.known.rows, *self.known.pool)]
         tokens = tokenizer(texts)
         self.trainee = Trainee(working, tokens, tokenizer.pad_id, config, self.device, self._autocast)

@@ -17,7 +17,7 @@ from scoring.domain import Task
 from scoring.inference.hardware import choose_device, choose_precision
 from scoring.itembank import LabelledResponse
 from scoring.student.config import StudentConfig
-from scoring.student.encoder import EncoderFiles, encoder_positions, encoder_width, load_encoder
+from scoring.student.encoder import EncoderFiles, encoder_positions, encoder_width, load_encoder, plain_attention
 from scoring.student.model import Student
 from scoring.student.task_views import encode_task_views
 from scoring.student.tokens import LENGTH_STEP, Tokenizer, Tokens, pad
@@ -153,8 +153,7 @@ class _Run:
         self._autocast = dtype if dtype is torch.bfloat16 else None
         self._student, self._tokenizer = build_student(tasks, files, config)
         self._student.to(self._device)
-        if self._device.type == "cpu":
-            plain_attention(self._student.encoder)
+        plain_attention(self._student.encoder)
         self._rows, self._dev = (
             _tokenized(part, self._student.config, self._tokenizer) for part in (splits.train, splits.dev)
         )
@@ -296,15 +295,6 @@ class _Run:
 
     def _seconds(self) -> float:
         return self._earlier_seconds + time.monotonic() - self._started
-
-
-def plain_attention(encoder: Any) -> None:
-    """Have an encoder's attention computed step by step, the same but for rounding.
-
-    On the CPU the gradient of PyTorch's fused attention takes longer than all the rest of a training step.
-    """
-    if hasattr(encoder, "set_attn_implementation"):
-        encoder.set_attn_implementation("eager")
 
 
 class WeightAverage:

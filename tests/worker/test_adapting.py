@@ -64,7 +64,8 @@ class FakeTrainer:
 
 
 def figures(task_id: str) -> dict[str, Any]:
-    criterion = {"criterion_id": "evaporation", "n": 12, "qwk": 0.61, "qwk_low": 0.4, "qwk_high": 0.8, "exact": 0.7}
+    criterion = {"criterion_id": "evaporation", "n": 12, "qwk": 0.61, "qwk_low": 0.4, "qwk_high": 0.8, "exact": 0.7,
+                 "intervals": {"exact": {"low": 0.5, "high": 0.9}}}  # fmt: skip
     return {"task_id": task_id, "criteria": [criterion]}
 
 
@@ -134,7 +135,8 @@ def test_a_run_ends_with_a_candidate_that_says_where_it_came_from(school: School
     assert (candidate.state, candidate.parent_id, candidate.by) == ("candidate", 1, "Edna Educator")
     assert not candidate.stale
     assert candidate.fits
-    assert {metric.name: metric.value for metric in candidate.metrics} == {"qwk": 0.61, "exact": 0.7}
+    told = {metric.name: (metric.value, metric.low, metric.high) for metric in candidate.metrics}
+    assert told == {"qwk": (0.61, 0.4, 0.8), "exact": (0.7, 0.5, 0.9)}
     assert active(school) == 1
     assert not folder_of(school, run_id).exists()
     (call,) = trainer.calls

@@ -13,7 +13,7 @@ from pages.components.authoring.stepper import Standing
 from pages.components.authoring.training import watch_run
 from pages.components.frame import told_plainly
 from pages.components.session import Key, remember_notice, services
-from pages.components.words import ago, counted, plain
+from pages.components.words import ago, counted, measured, plain
 from scoring.services.actors import Actor
 from scoring.services.promotion import Candidate, Comparison
 from scoring.services.versions import ACTIVE, Metric
@@ -103,11 +103,7 @@ def show_comparison(comparison: Comparison) -> None:
 
 
 def _figure(metric: Metric | None, form: str) -> str:
-    if metric is None:
-        return "not enough evidence"
-    if metric.low is None or metric.high is None:
-        return form.format(metric.value)
-    return f"{form.format(metric.value)} ({form.format(metric.low)} to {form.format(metric.high)})"
+    return "not enough evidence" if metric is None else measured(metric.value, metric.low, metric.high, form)
 
 
 def _show_stale(actor: Actor, chosen: Candidate) -> None:

@@ -23,7 +23,7 @@ from scoring.errors import InvalidInput
 from scoring.inference.batching import plan_batches
 from scoring.inference.hardware import choose_device, choose_precision
 from scoring.itembank import LabelledResponse
-from scoring.student.encoder import encoder_positions, encoder_width, load_encoder, locate_encoder
+from scoring.student.encoder import encoder_positions, encoder_width, load_encoder, locate_encoder, plain_attention
 from scoring.student.pooling import masked_mean
 from scoring.student.tokens import Tokenizer, Tokens, pad, padded_length
 from scoring.training.teachers.teacher import Key, Probabilities, level_targets
@@ -139,6 +139,7 @@ class _Model:
             self._lower, self._upper = split_encoder(encoder, config.frozen_blocks)
             self._lower.to(device).requires_grad_(False)
         self._upper.to(device)
+        plain_attention(self._upper)
         self._head = nn.Linear(encoder_width(encoder), max(part.stop for part in self._slices.values())).to(device)
         nn.init.normal_(self._head.weight, std=0.02)
         nn.init.zeros_(self._head.bias)

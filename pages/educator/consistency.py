@@ -10,6 +10,7 @@ import streamlit as st
 from pages.components.frame import empty_state, heading, told_plainly
 from pages.components.selection import opened_upload
 from pages.components.session import Key, current_actor, remember_notice, services
+from pages.components.upload_list import choose_upload
 from pages.components.words import counted, plain
 from scoring.domain import Criterion
 from scoring.services.actors import Actor
@@ -105,11 +106,8 @@ def main(actor: Actor) -> None:
     """The screen."""
     upload = opened_upload(actor)
     if upload is None:
-        heading("Consistency")
-        empty_state(
-            "balance", "Choose an upload first", "Open one under **Results**, then come back.",
-            "educator/results.py", "Go to Results",
-        )  # fmt: skip
+        heading("Consistency", "Which class's answers?")
+        choose_upload(actor)
         return
     heading("Consistency", f"{upload.task_title} · {upload.section} · {upload.file_name}")
     services().looks.upload(actor, upload.id)

@@ -7,47 +7,17 @@ import streamlit as st
 
 from pages.components.charts import level_distribution, total_distribution
 from pages.components.evidence import show_evidence
-from pages.components.frame import empty_state, heading, told_plainly
-from pages.components.progress import STATUS_WORDS, watch
+from pages.components.frame import heading, told_plainly
+from pages.components.progress import watch
 from pages.components.selection import opened_upload, select_upload
 from pages.components.session import Key, current_actor, remember_notice, services
 from pages.components.tables import score_table, show_table
+from pages.components.upload_list import choose_upload
 from pages.components.words import counted, plain
 from scoring.domain import UploadStatus
 from scoring.services.actors import Actor
 from scoring.services.scores import ScoreTable
 from scoring.services.uploads import UploadSummary
-
-PER_PAGE = 12
-
-
-def show_list(actor: Actor) -> None:
-    """All uploads, newest first."""
-    heading("Results", "Each upload is one class's answers to one task.")
-    page = st.session_state.get(Key.RESULTS_PAGE, 1)
-    uploads, total = services().uploads.recent(actor, limit=PER_PAGE, offset=(page - 1) * PER_PAGE)
-    if not total:
-        empty_state(
-            "table_chart", "Nothing scored yet", "Upload a class's answers first.",
-            "educator/score.py", "Go to Score a class",
-        )  # fmt: skip
-        return
-    for upload in uploads:
-        with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            with st.container(width=520):
-                st.markdown(f"**{plain(upload.task_title)}** · {plain(upload.section)}")
-                st.caption(
-                    f"{plain(upload.file_name)} · {counted(upload.responses, 'answer')} · "
-                    f"{upload.created_at:%d %b %Y, %H:%M} UTC · by {plain(upload.educator)}"
-                )
-            st.space("stretch")
-            words, icon, colour = STATUS_WORDS[upload.status]
-            st.badge(words, icon=icon, color=colour)
-            if st.button("Open", key=f"open-{upload.id}", icon=":material/open_in_full:"):
-                select_upload(upload.id)
-                st.rerun()
-    if total > PER_PAGE:
-        st.pagination((total + PER_PAGE - 1) // PER_PAGE, key=Key.RESULTS_PAGE)
 
 
 def show_actions(actor: Actor, upload: UploadSummary) -> None:
@@ -153,7 +123,8 @@ def main(actor: Actor) -> None:
     """The upload in the address, else the list of all."""
     upload = opened_upload(actor)
     if upload is None:
-        show_list(actor)
+        heading("Results", "Each upload is one class's answers to one task.")
+        choose_upload(actor)
     else:
         show_upload(actor, upload)
 

@@ -6,12 +6,13 @@ import streamlit as st
 
 from pages.components.answer import show_history
 from pages.components.explanation import show_explanation
-from pages.components.frame import empty_state, heading, told_plainly
+from pages.components.frame import heading, told_plainly
 from pages.components.reviewer.screen import review_at_desk
 from pages.components.reviewer.watching import be_here, watch
 from pages.components.selection import opened_upload
 from pages.components.session import current_actor
 from pages.components.task_card import show_task
+from pages.components.upload_list import choose_upload
 from scoring.services.actors import Actor
 
 
@@ -19,11 +20,8 @@ def main(actor: Actor) -> None:
     """The screen."""
     upload = opened_upload(actor)
     if upload is None:
-        heading("Review")
-        empty_state(
-            "rate_review", "Choose an upload first", "Open one under **Results**, then come back.",
-            "educator/results.py", "Go to Results",
-        )  # fmt: skip
+        heading("Review", "Which class's answers?")
+        choose_upload(actor, verb="Review")
         return
     heading("Review", f"{upload.task_title} · {upload.section} · {upload.file_name}")
     if not upload.finished:

@@ -55,6 +55,7 @@ class UploadSummary:
     educator: str
     status: UploadStatus
     responses: int
+    reviewed: int
     done: int
     total: int
     seconds_left: float | None
@@ -429,6 +430,7 @@ def _summary(session: Session, upload: Upload) -> UploadSummary:
     assert section is not None
     assert version is not None
     assert educator is not None
+    reviewed = select(func.count()).select_from(Response).where(Response.upload_id == upload.id, Response.reviewed)
     seconds_left = None
     if upload.status == UploadStatus.RUNNING and upload.started_at is not None and upload.scored:
         elapsed = (utc_now() - upload.started_at).total_seconds()
@@ -443,6 +445,7 @@ def _summary(session: Session, upload: Upload) -> UploadSummary:
         educator=educator.name,
         status=UploadStatus(upload.status),
         responses=upload.response_count,
+        reviewed=session.scalar(reviewed) or 0,
         done=upload.scored,
         total=upload.total,
         seconds_left=seconds_left,

@@ -14,6 +14,7 @@ Open = Callable[..., AppTest]
 SCORE, RESULTS, REVIEW, SECTIONS, LIBRARY, ACCOUNT = (
     f"educator/{name}.py" for name in ("score", "results", "review", "sections", "library", "account")
 )
+COMMENTS, URGENT, CONSISTENCY = (f"educator/{name}.py" for name in ("feedback", "alerts", "consistency"))
 NASTY = "*A* [x](http://evil.example) $y$ :red[z] <script>alert(1)</script> :material/home: _u_ `c` # h"
 
 

@@ -25,6 +25,7 @@ from scoring.services.sections import SectionSummary
 from tests.pages.conftest import PASSWORD
 from tests.pages.driving import (
     ACCOUNT,
+    CONSISTENCY,
     LIBRARY,
     NASTY,
     RESULTS,
@@ -78,7 +79,8 @@ def test_without_a_model_no_task_can_be_scored(app: Open, services: Services, ed
     ("page", "words_there"),
     [
         (RESULTS, "Nothing scored yet"),
-        (REVIEW, "Choose an upload first"),
+        (REVIEW, "Nothing scored yet"),
+        (CONSISTENCY, "Nothing scored yet"),
         (SECTIONS, "No sections yet"),
         (LIBRARY, "The model does not score this task yet"),
     ],
@@ -328,6 +330,18 @@ def test_the_list_shows_uploads_with_their_state_in_words(
     assert at.query_params["upload"] == scored
     press(at, "All uploads")
     assert at.title[0].value == "Results"
+
+
+@pytest.mark.parametrize(("page", "verb"), [(REVIEW, "Review"), (CONSISTENCY, "Open")])
+def test_a_screen_that_needs_an_upload_lets_one_be_chosen_there(
+    app: Open, services: Services, educator: Actor, section: SectionSummary, page: str, verb: str
+) -> None:
+    upload_id = upload_class(services, educator, section.id)
+    at = app(educator, page)
+    assert "3 answers, 0 reviewed" in said(at)
+    press(at, verb)
+    assert at.query_params["upload"] == upload_id
+    assert verb not in labels(at)
 
 
 def test_many_uploads_are_paged(app: Open, services: Services, educator: Actor, section: SectionSummary) -> None:

@@ -17,11 +17,10 @@ from scoring.services.audit import AuditFilter
 from scoring.services.house import Services
 from scoring.services.rules import ALERTS, BLIND, OVERRIDE_REASONS
 from tests.pages.conftest import PASSWORD
-from tests.pages.driving import RESULTS, Open, opened, said
+from tests.pages.driving import COMMENTS, CONSISTENCY, RESULTS, URGENT, Open, opened, said
 from tests.pages.school import another_educator, hire_student, response_ids, score, upload_class
 
 RULES, AUDIT = "admin/rules.py", "admin/audit.py"
-COMMENTS, URGENT, CONSISTENCY = (f"educator/{name}.py" for name in ("feedback", "alerts", "consistency"))
 DARK = "It is cold <b>&</b> $x$.\ni want to kill myself"
 ROWS = [("s1", "Ann", "Heat flows into it."), ("s2", "Ben", DARK), ("s3", "Cat", "heat flows into it")]
 

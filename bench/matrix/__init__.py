@@ -5,7 +5,7 @@
     python -m bench.matrix.report           the tables into README.md, the plots into docs/pictures
 
 A row is cached by the hash of data, settings, seed and teachers; a killed row goes on where it
-stopped. The full size takes about 35 minutes a trained row on one core of its own; as many rows
+stopped. The full size takes about a quarter of an hour a trained row on one core; as many rows
 run side by side as there are cores, since two threads on one small model mostly wait for each other.
 """
 

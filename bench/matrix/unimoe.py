@@ -25,7 +25,7 @@ from scoring.domain import Task
 from scoring.inference.batching import plan_batches
 from scoring.inference.hardware import choose_device, choose_precision
 from scoring.itembank import LabelledResponse
-from scoring.student.encoder import encoder_width, load_encoder, locate_encoder
+from scoring.student.encoder import encoder_width, load_encoder, locate_encoder, plain_attention
 from scoring.student.tokens import Tokenizer, Tokens, pad
 from scoring.training.data import Splits
 from scoring.training.predictions import Prediction, predictions_from
@@ -128,6 +128,7 @@ def train_unimoe(tasks: Mapping[str, Task], splits: Splits, targets: Targets, *,
     device = choose_device()
     dtype = choose_precision("auto", device)
     model = UniMoE(tasks).to(device)
+    plain_attention(model.encoder)
     tokens, index = model.tokenize(splits.train)
     hard, soft = _labels(model, splits.train, targets)
     steps = EPOCHS * -(-len(tokens) // BATCH)

@@ -86,9 +86,12 @@ SYSTEMS = (
         )
         for share in (0.25, 0.75, 0.9, 1.0)
     ),
-    System(
-        "machines-0.75", "the student, 75% from the machine teachers alone", "student",
-        replace(FULL, distil_weight=0.75), targets=MACHINES, group="ablation",
+    *(
+        System(
+            f"machines-{share}", f"the student, {share:.0%} from the machine teachers alone", "student",
+            replace(FULL, distil_weight=share), targets=MACHINES, group="ablation",
+        )
+        for share in (0.75, 1.0)
     ),
     System(
         "no-text", "the student without the task's text", "student",

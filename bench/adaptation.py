@@ -63,12 +63,13 @@ def run_cells(
         if not base_is_there(name, quick=quick) and minutes is not None:
             continue
         at = ground(name, task_id, quick=quick)
+        there = {method: cells_of(method, quick) for method in methods}
         wanted = [
             (method, size, number)
             for number in range(draws)
             for size in sizes
             for method in methods
-            if f"{task_id}/{size}/{number}" not in cells_of(method, quick)
+            if f"{task_id}/{size}/{number}" not in there[method]
         ]
         if not wanted:
             continue
@@ -82,18 +83,18 @@ def run_cells(
             began, spent = time.monotonic(), _cpu_seconds()
             found = METHODS[method][1](at, sight, labelled, pool, number)
             human = at.labels(list(range(len(at.train), len(at.rows))))
+            qwk = round(float(quadratic_weighted_kappa(human, found.levels)), 4)
             keep(
                 method, task_id, size, number, quick,
                 {
                     "identity": identity(method, at.base.name, quick),
-                    "qwk": round(float(quadratic_weighted_kappa(human, found.levels)), 4),
+                    "qwk": qwk,
                     "levels": "".join(map(str, found.levels.tolist())),
                     "seconds": round(time.monotonic() - began, 2), "cpu_seconds": round(_cpu_seconds() - spent, 2),
                     **found.more,
                 },
             )  # fmt: skip
             ran += 1
-            qwk = cells_of(method, quick)[f"{task_id}/{size}/{number}"]["qwk"]
             print(method, task_id, size, number, qwk, file=sys.stderr, flush=True)
     return ran
 

@@ -24,9 +24,20 @@ def measured(value: float, low: float | None, high: float | None, form: str) -> 
     >>> measured(0.71, 0.5, 0.82, "{:.2f}"), measured(0.98, None, None, "{:.0%}")
     ('0.71 (0.50 to 0.82)', '98%')
     """
-    if low is None or high is None:
-        return form.format(value)
-    return f"{form.format(value)} ({form.format(low)} to {form.format(high)})"
+    return form.format(value) + interval(low, high, form)
+
+
+def interval(low: float | None, high: float | None, form: str) -> str:
+    """The ends of a 95% interval in brackets; empty where it is not known.
+
+    One without width comes of answers that all agree: resampling them can't say how far off the figure may be.
+
+    >>> interval(0.5, 0.82, "{:.2f}"), interval(1.0, 1.0, "{:.0%}"), interval(None, None, "{}")
+    (' (0.50 to 0.82)', '', '')
+    """
+    if low is None or high is None or low == high:
+        return ""
+    return f" ({form.format(low)} to {form.format(high)})"
 
 
 def ago(then: datetime | None, now: datetime | None = None) -> str:

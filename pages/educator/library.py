@@ -16,9 +16,9 @@ from scoring.services.tasks import TaskSummary
 
 # What is measured, in a teacher's words, and how its figures are written.
 MEASURES = {
-    "qwk": ("Agreement with the labels (1 is perfect)", "{:.2f}"),
-    "exact": ("Same level as the label", "{:.0%}"),
-    "adjacent": ("At most one level apart", "{:.0%}"),
+    "qwk": ("Agreement (1 is perfect)", "{:.2f}"),
+    "exact": ("Same level", "{:.0%}"),
+    "adjacent": ("At most one apart", "{:.0%}"),
 }
 
 
@@ -78,8 +78,8 @@ def show_measured(actor: Actor, summary: TaskSummary) -> None:
         return
     st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Agreement of the model with the labels, by criterion")
     st.caption(
-        "Measured on labelled answers that the model was not trained on; in brackets, where the true figure "
-        "lies with 95% confidence. With so few answers, treat it as a first impression."
+        "The model's levels against the labels of answers that it was not trained on; in brackets, where the true "
+        "figure lies with 95% confidence, if that can be told. With so few answers, treat it as a first impression."
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from pages.components.charts import BLUES, EDGE, draw, level_colours
+from pages.components.words import interval
 from scoring.domain import Criterion, Task
 
 GOAL = 0.70
@@ -192,12 +193,11 @@ def _apart(sizes: Sequence[int], least: float = 1.5) -> list[int]:
 
 def between(told: Mapping[str, Any], name: str, form: str = "{:.2f}") -> str:
     """The 95% interval of a figure in brackets; empty where it is not known."""
-    low, high = told.get(f"{name}_low"), told.get(f"{name}_high")
-    return "" if low is None or high is None else f" ({form.format(low)} to {form.format(high)})"
+    return interval(told.get(f"{name}_low"), told.get(f"{name}_high"), form)
 
 
 def _interval(point: Mapping[str, Any]) -> str:
-    return "" if point["low"] is None else f" ({point['low']:.2f} to {point['high']:.2f})"
+    return interval(point["low"], point["high"], "{:.2f}")
 
 
 def _people(told: Mapping[str, Any]) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 
 from bench.__main__ import table
 from bench.matrix.row import RESULTS, data, run_is_current
-from bench.matrix.systems import SYSTEMS, System
+from bench.matrix.systems import SYSTEMS, System, named
 from bench.tables import write_block
 from scoring.errors import InvalidInput
 from scoring.itembank import LabelledResponse
@@ -90,10 +90,9 @@ def by_task() -> list[dict[str, object]]:
     return rows
 
 
-def differences(reference: str = "full") -> list[dict[str, object]]:
-    """The student less each other system: paired bootstrap on the same answers, first seeds."""
-    reference_system = next(system for system in SYSTEMS if system.name == reference)
-    held = records(reference_system)
+def differences(reference: str, groups: Sequence[str]) -> list[dict[str, object]]:
+    """One system less each of others: paired bootstrap on the same answers, first seeds."""
+    held = records(named(reference))
     if not held:
         return []
     bank, tasks, _ = data(quick=False)
@@ -102,12 +101,12 @@ def differences(reference: str = "full") -> list[dict[str, object]]:
     found: list[dict[str, object]] = []
     for system in SYSTEMS:
         others = records(system)
-        if system.name == reference or not others:
+        if system.name == reference or system.group not in groups or not others:
             continue
         apart = interval_of_difference(rows, own, _levels(rows, others[0]["levels"], tasks))
         found.append(
             {
-                "the student less": system.title,
+                f"{named(reference).title}, less": system.title,
                 "difference in mean QWK": f"{apart.difference:+.3f}",
                 "95% interval": f"{apart.low:+.3f} to {apart.high:+.3f}",
             }
@@ -191,8 +190,9 @@ def text() -> str:
     parts = [table(rows_of(groups=("systems", "teachers"))), ratios()]
     for heading, rows in (
         ("QWK by task:", by_task()),
-        ("Paired differences, first seeds:", differences()),
-        ("Ablations of the student:", rows_of(groups=("ablation",))),
+        ("Paired differences, first seeds:", differences("full", ("systems", "teachers"))),
+        ("Ablations of the student, three epochs where nothing else is said:", rows_of(groups=("ablation",))),
+        ("What each is worth, first seeds:", differences("short", ("ablation",))),
     ):
         if rows:
             parts += [heading, table(rows)]

@@ -35,6 +35,7 @@ from scoring.training.data import bank_hash
 from scoring.training.evaluation import measure, predict
 from scoring.training.measures import Agreement
 from scoring.training.predictions import Prediction, Predictions
+from scoring.training.resume import Checkpoints
 from scoring.training.run import splits_of, train_version
 from scoring.training.targets import Targets, read_targets
 
@@ -300,7 +301,8 @@ def _unimoe(
 
     assert targets is not None
     splits = splits_of(bank, tasks, config)
-    model, seconds = train_unimoe(tasks, splits, targets, seed=config.seed)
+    # The folder's name says what is trained, so that its state is of no other run.
+    model, seconds = train_unimoe(tasks, splits, targets, Checkpoints(out, out.name), seed=config.seed)
     started = time.monotonic()
     predicted = model.predict(splits.val)
     speed = len(splits.val) / (time.monotonic() - started)

@@ -13,6 +13,7 @@ import random
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,7 +30,9 @@ from scoring.student.encoder import encoder_width, load_encoder, locate_encoder,
 from scoring.student.tokens import Tokenizer, Tokens, pad
 from scoring.training.data import Splits
 from scoring.training.predictions import Prediction, predictions_from
+from scoring.training.resume import Checkpoints, pack_optimizer, unpack_optimizer
 from scoring.training.targets import Targets
+from scoring.training.trainer import Rows, epoch_batches
 
 EXPERTS, EXPERT_HIDDEN, TASK_WIDTH, LAYERS, TOKENS = 4, 512, 64, 2, 100
 LEARNING_RATE, WARMUP, BATCH, EPOCHS, PATIENCE = 2e-5, 0.1, 32, 20, 3
@@ -121,31 +124,46 @@ class UniMoE(nn.Module):
         return distributions
 
 
-def train_unimoe(tasks: Mapping[str, Task], splits: Splits, targets: Targets, *, seed: int) -> tuple[UniMoE, float]:
-    """Train with the authors' schedule, stopping by mean QWK on dev; returns the best model and the seconds."""
-    started = time.monotonic()
+def train_unimoe(
+    tasks: Mapping[str, Task], splits: Splits, targets: Targets, checkpoints: Checkpoints, *, seed: int
+) -> tuple[UniMoE, float]:
+    """Train with the authors' schedule, stopping by mean QWK on dev; returns the best model and the seconds.
+
+    A killed run loses at most an epoch.
+    """
     torch.manual_seed(seed)
     device = choose_device()
     dtype = choose_precision("auto", device)
     model = UniMoE(tasks).to(device)
     plain_attention(model.encoder)
     tokens, index = model.tokenize(splits.train)
+    rows = Rows(tokens, index, list(splits.train))
     hard, soft = _labels(model, splits.train, targets)
     steps = EPOCHS * -(-len(tokens) // BATCH)
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, fused=True)
     rising = max(1, round(WARMUP * steps))
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: (step + 1) / rising if step < rising else max(0.0, (steps - step) / (steps - rising))
-    )
-    generator = random.Random(seed)
-    best, best_state, waited = float("-inf"), model.state_dict(), 0
-    for epoch in range(1, EPOCHS + 1):
+
+    def share_of_peak(step: int) -> float:
+        return (step + 1) / rising if step < rising else max(0.0, (steps - step) / (steps - rising))
+
+    best_state = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+    done: dict[str, Any] = {"epoch": 0, "step": 0, "seconds": 0.0, "best": -1.0, "waited": 0}
+    kept = checkpoints.load()
+    if kept is not None:
+        tensors, done = kept
+        model.load_state_dict(_part(tensors, "live."))
+        best_state = _part(tensors, "best.")
+        unpack_optimizer(optimizer, tensors)
+        torch.set_rng_state(tensors["random"])
+    while done["epoch"] < EPOCHS and done["waited"] < PATIENCE:
+        started = time.monotonic()
         model.train()
-        order = list(range(len(tokens)))
-        generator.shuffle(order)
-        batches = [order[at : at + BATCH] for at in range(0, len(order), BATCH)]
-        for batch in tqdm(batches, desc=f"unimoe, epoch {epoch}", file=sys.stderr):
+        # The order of an epoch follows from its number, so that it need not be kept.
+        batches = list(epoch_batches(rows, BATCH, random.Random(f"{seed} {done['epoch']}")))
+        for batch in tqdm(batches, desc=f"unimoe, epoch {done['epoch'] + 1}", file=sys.stderr):
             task = torch.tensor([index[at] for at in batch], device=device)
+            for group in optimizer.param_groups:
+                group["lr"] = LEARNING_RATE * share_of_peak(done["step"])
             with torch.autocast(device.type, dtype=dtype, enabled=dtype is torch.bfloat16):
                 logits, gates = model([tokens[at] for at in batch], task)
             loss = _loss(logits, gates, task, batch, hard, soft)
@@ -153,17 +171,24 @@ def train_unimoe(tasks: Mapping[str, Task], splits: Splits, targets: Targets, *,
             torch.autograd.backward(loss)
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
-            schedule.step()
+            done["step"] += 1
         kappa = _dev_kappa(model, splits.dev)
-        if kappa > best:
-            best, waited = kappa, 0
+        if kappa > done["best"]:
+            done |= {"best": kappa, "waited": 0}
             best_state = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
         else:
-            waited += 1
-            if waited >= PATIENCE:
-                break
+            done["waited"] += 1
+        done |= {"epoch": done["epoch"] + 1, "seconds": done["seconds"] + time.monotonic() - started}
+        tqdm.write(f"unimoe, epoch {done['epoch']}: dev QWK {kappa:.3f}, best {done['best']:.3f}", file=sys.stderr)
+        tensors = {f"live.{name}": tensor for name, tensor in model.state_dict().items()}
+        tensors |= {f"best.{name}": tensor for name, tensor in best_state.items()}
+        checkpoints.save({**tensors, **pack_optimizer(optimizer), "random": torch.get_rng_state()}, done)
     model.load_state_dict(best_state)
-    return model, time.monotonic() - started
+    return model, done["seconds"]
+
+
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def _labels(model: UniMoE, rows: Sequence[LabelledResponse], targets: Targets) -> tuple[list[Tensor], list[Tensor]]:

@@ -9,6 +9,7 @@ from bench.matrix.report import ratios, rows_of
 from bench.matrix.row import QUICK_ROWS, configured, data, run
 from bench.matrix.systems import SYSTEMS, named
 from scoring.training.data import bank_hash
+from scoring.training.resume import Checkpoints
 from scoring.training.run import splits_of
 from scoring.training.targets import Opinion, Targets
 
@@ -52,8 +53,9 @@ def test_a_row_that_was_not_run_says_so(elsewhere):
     assert run(named("full"), 0, quick=True) is None
 
 
-def test_the_released_system_trains_on_labels_and_teacher(monkeypatch):
-    monkeypatch.setattr(unimoe, "EPOCHS", 1)
+@pytest.fixture
+def taught():
+    """Sample tasks, splits, and a teacher who gives everybody the lowest level."""
     bank, tasks, _ = data(quick=True)
     splits = splits_of(bank, tasks, configured(named("moe-hard"), 0, quick=True))
     opinions = {
@@ -63,9 +65,15 @@ def test_the_released_system_trains_on_labels_and_teacher(monkeypatch):
         for row in bank.responses
         for criterion in tasks[row.task_id].criteria
     }
+    return tasks, splits, Targets("lowest", bank_hash(bank), opinions)
+
+
+def test_the_released_system_trains_on_labels_and_teacher(taught, tmp_path, monkeypatch):
+    monkeypatch.setattr(unimoe, "EPOCHS", 1)
+    tasks, splits, targets = taught
     torch.manual_seed(0)
     before = unimoe.UniMoE(tasks).state_dict()
-    model, _ = unimoe.train_unimoe(tasks, splits, Targets("lowest", bank_hash(bank), opinions), seed=0)
+    model, _ = unimoe.train_unimoe(tasks, splits, targets, Checkpoints(tmp_path / "run", "run"), seed=0)
     # The encoder itself is trained, as theirs was.
     name = next(name for name in before if name.endswith("query.weight"))
     assert not torch.equal(before[name], model.state_dict()[name])
@@ -74,3 +82,27 @@ def test_the_released_system_trains_on_labels_and_teacher(monkeypatch):
         for criterion in tasks[row.task_id].criteria:
             assert found[criterion.id].level in criterion.values
             assert sum(found[criterion.id].probabilities) == 1
+
+
+def test_the_released_system_goes_on_after_a_kill_with_the_same_result(taught, tmp_path, monkeypatch):
+    monkeypatch.setattr(unimoe, "EPOCHS", 2)
+    unimoe.train_unimoe(*taught, Checkpoints(tmp_path / "whole", "run"), seed=0)
+    seen = []
+
+    def killed_in_the_second_epoch(*_: object) -> float:
+        seen.append(1)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        return 0.5
+
+    measured = unimoe._dev_kappa
+    monkeypatch.setattr(unimoe, "_dev_kappa", killed_in_the_second_epoch)
+    with pytest.raises(KeyboardInterrupt):
+        unimoe.train_unimoe(*taught, Checkpoints(tmp_path / "killed", "run"), seed=0)
+    trained = []
+    monkeypatch.setattr(unimoe, "_dev_kappa", lambda *given: trained.append(1) or measured(*given) + 1)
+    resumed, _ = unimoe.train_unimoe(*taught, Checkpoints(tmp_path / "killed", "run"), seed=0)
+    assert len(trained) == 1  # the first epoch was not run again
+    last = Checkpoints(tmp_path / "whole", "run").load()[0]
+    for name, tensor in resumed.state_dict().items():
+        torch.testing.assert_close(tensor, last[f"live.{name}"], rtol=0, atol=0)

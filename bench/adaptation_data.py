@@ -25,7 +25,7 @@ from scoring.student.pooling import masked_mean
 from scoring.student.tokens import Tokenizer, Tokens, pad
 from scoring.training.adaptation_config import AdaptConfig
 from scoring.training.adaptation_layers import LowerStates
-from scoring.training.adaptation_views import AnswerViews, hidden_of
+from scoring.training.adaptation_views import hidden_of
 from scoring.training.growing import grow, task_rows
 
 POOL = 400
@@ -34,6 +34,8 @@ LARGEST = 256
 """Labels of the largest draw; unlabelled answers come after them."""
 TRAIN = 800
 """Training rows of a task that labels and unlabelled answers are drawn from."""
+VIEWS = ("hidden", "vectors", "plain")
+"""Of each answer: what trained heads read, the pooled vector, the encoder as it came."""
 DEVICE = torch.device("cpu")
 
 
@@ -55,14 +57,6 @@ class Ground:
         """Level indices of rows by their positions."""
         (criterion,) = self.task.criteria
         return np.array([self.rows[at].levels[criterion.id] - criterion.values[0] for at in places])
-
-    def largest(self, places: list[int]) -> list[int]:
-        """Positions of the largest draw that these are part of, and of its unlabelled answers."""
-        for number in range(100):
-            labelled, pool = self.draw(LARGEST, number)
-            if labelled[:8] == places[:8]:
-                return [*labelled, *pool]
-        return places
 
     def draw(self, size: int, number: int) -> tuple[list[int], list[int]]:
         """Positions of a random draw of labels, with two levels at least, and of the unlabelled answers beside it.
@@ -153,7 +147,6 @@ class Sight:
         dtype = choose_precision("auto", DEVICE)
         self.autocast = dtype if dtype is torch.bfloat16 else None
         self.lower: LowerStates | None = None
-        self.views_of_draw: dict[tuple[int, ...], tuple[dict[int, int], AnswerViews]] = {}
         self.others: dict[str, Sight] = {}
         self._config = config
         path = CACHE / f"sight-{at.base.name}-{at.task.id}-{len(at.rows)}.npz"
@@ -161,7 +154,7 @@ class Sight:
             np.savez(path, **self._look())
         self._path = path
         kept = np.load(path)
-        self.hidden, self.vectors, self.plain = kept["hidden"], kept["vectors"], kept["plain"]
+        self.hidden, self.vectors, self.plain = (kept[name] for name in VIEWS)
 
     def with_lower(self) -> LowerStates:
         """What the lower layers make of every answer; computed once."""
@@ -181,16 +174,13 @@ class Sight:
             found = self._look(plain=False)
             with torch.no_grad():
                 views.copy_(told)
-            np.savez(path, hidden=found["hidden"], vectors=found["vectors"])
+            np.savez(path, **found)
         kept = np.load(path)
         return kept["hidden"], kept["vectors"]
 
     def _look(self, *, plain: bool = True) -> dict[str, np.ndarray]:
         self.lower = LowerStates(self.student, self._config.layers)
-        found = {
-            name: np.zeros((len(self.tokens), self.student.config.width), np.float32)
-            for name in ("hidden", "vectors", "plain")
-        }
+        found = {name: np.zeros((len(self.tokens), self.student.config.width), np.float32) for name in VIEWS}
         encoder = load_encoder(self.files) if plain else None
         for batch in plan_batches([len(row) for row in self.tokens], 4096):
             ids, mask = pad([self.tokens[at] for at in batch], self.tokenizer.pad_id)

@@ -44,6 +44,7 @@ class StudentConfig:
     task_lora_alpha: float = 16.0  # likewise scaled by alpha / rank
     task_lora_modules: tuple[str, ...] = ("query", "value")  # last names of layers with a delta per task
     adapted_tasks: tuple[str, ...] | None = None  # tasks with deltas of their own, oldest first; None: all
+    example_tasks: Mapping[str, int] = field(default_factory=dict, hash=False)  # task -> answers its heads compare with
 
     def __post_init__(self) -> None:
         tasks = {
@@ -70,6 +71,11 @@ class StudentConfig:
                 raise InvalidInput(
                     f"adapted_tasks: {list(self.adapted_tasks or ())} must be distinct tasks of this student"
                 )
+        object.__setattr__(self, "example_tasks", dict(self.example_tasks))
+        for task, count in self.example_tasks.items():
+            if task not in tasks:
+                raise InvalidInput(f"example_tasks: {task!r} is not a task of this student")
+            _at_least(f"example_tasks: {task!r}", count, 1)
         if not 0 <= self.dropout < 1:
             raise InvalidInput(f"dropout: {self.dropout} is not in [0, 1)")
         if self.head not in HEAD_KINDS:

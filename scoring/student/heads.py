@@ -6,6 +6,8 @@ calibration and scoring need not know which kind it is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -52,6 +54,17 @@ class CumulativeHead(nn.Module):
         above = nn.functional.pad(margin.sigmoid(), (1, 0), value=1.0)  # P(level >= k), (B, L)
         at_level = above - nn.functional.pad(above[:, 1:], (0, 1))  # (B, L)
         return at_level.clamp(min=1e-7).log()
+
+
+class TrainedHeads(nn.ModuleList):
+    """All heads of one task, trained by steps: one linear map per criterion."""
+
+    def __init__(self, kind: str, width: int, levels: Sequence[int], dropout: float) -> None:
+        super().__init__(build_head(kind, width, count, dropout) for count in levels)
+
+    def forward(self, hidden: Tensor) -> list[Tensor]:
+        """(B, D) -> per criterion (B, L)."""
+        return [head(hidden) for head in self]
 
 
 def build_head(kind: str, width: int, levels: int, dropout: float) -> nn.Module:

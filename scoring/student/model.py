@@ -1,15 +1,19 @@
-"""The student: encoder with low-rank deltas, task pooling, gated MoE, one head per criterion."""
+"""The student: encoder with low-rank deltas, task pooling, gated MoE, one head per criterion.
+
+A task learnt from few labels may have heads that compare an answer with the labelled ones instead.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from scoring.student.config import StudentConfig
-from scoring.student.heads import build_head
+from scoring.student.example_heads import ExampleHeads
+from scoring.student.heads import TrainedHeads
 from scoring.student.lora import add_adapters, add_task_adapters, merge_adapters
 from scoring.student.moe import MoELayer
 from scoring.student.pooling import TaskEmbedding, TaskPooling
@@ -29,8 +33,14 @@ class StudentOutput(NamedTuple):
 class Student(nn.Module):
     """One compact model for many tasks. Only what is not the base encoder is trained and saved."""
 
-    def __init__(self, config: StudentConfig, encoder: nn.Module) -> None:
+    spelling: Tensor | None
+
+    def __init__(self, config: StudentConfig, encoder: nn.Module, spelling: Tensor | None = None) -> None:
+        """`spelling` is of the encoder's vocabulary, from `spelling_of`; needed where tasks have example heads."""
         super().__init__()
+        if config.example_tasks and spelling is None:
+            raise ValueError("a student with example heads needs its encoder's spelling")
+        self.register_buffer("spelling", spelling, persistent=False)
         self.config = config
         self.encoder = encoder
         add_adapters(encoder, config.lora_modules, config.lora_rank, config.lora_alpha)
@@ -47,12 +57,7 @@ class Student(nn.Module):
             for _ in range(config.moe_layers)
         )  # fmt: skip
         # Ids may hold dots and slashes, which module names can't: heads go by position.
-        self.heads = nn.ModuleList(
-            nn.ModuleList(
-                build_head(config.head, config.width, len(values), config.dropout) for values in criteria.values()
-            )
-            for criteria in config.tasks.values()
-        )
+        self.heads = nn.ModuleList(_heads(config, task_id) for task_id in config.tasks)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, task_index: Tensor) -> StudentOutput:
         """Score a batch.
@@ -80,10 +85,12 @@ class Student(nn.Module):
             if index not in present:
                 continue
             rows[task_id] = (task_index == index).nonzero()[:, 0]  # (n,)
-            of_task = hidden[rows[task_id]]  # (n, D)
-            of_criteria = cast(nn.ModuleList, self.heads[index])
-            for position, criterion_id in enumerate(criteria):
-                logits[task_id, criterion_id] = of_criteria[position](of_task)  # (n, L)
+            own, heads = rows[task_id], self.heads[index]
+            if isinstance(heads, ExampleHeads):
+                tables = heads(vectors[own], input_ids[own], attention_mask[own], self.spelling)
+            else:
+                tables = heads(hidden[own])
+            logits |= {(task_id, key): table for key, table in zip(criteria, tables, strict=True)}  # (n, L) each
         return StudentOutput(
             logits=logits,
             rows=rows,
@@ -109,6 +116,13 @@ class Student(nn.Module):
         """Add the shared deltas into the encoder's weights, for scoring. It can't be trained or saved after."""
         merge_adapters(self.encoder)
         return self
+
+
+def _heads(config: StudentConfig, task_id: str) -> nn.Module:
+    levels = [len(values) for values in config.tasks[task_id].values()]
+    if task_id in config.example_tasks:
+        return ExampleHeads(config.width, config.example_tasks[task_id], levels)
+    return TrainedHeads(config.head, config.width, levels, config.dropout)
 
 
 def _mean(like: Tensor, losses: list[Tensor]) -> Tensor:

@@ -20,9 +20,9 @@ from scoring.training.calibrating import COVERAGE, SMALLEST, conformal_threshold
 from scoring.training.losses import UNLABELLED
 from scoring.training.predictions import Prediction
 
-TRUST = 1
-"""Labels at which people's mean and spread are trusted by half."""
-WIDEST = 4.0
+EVEN = 1.0
+"""Labels that are added, spread evenly over the levels, to people's: a few labels leave levels out."""
+WIDEST = 16.0
 """The most that expected levels are spread, or drawn together."""
 FEWEST_READ = 30
 """Unlabelled answers below which the held-out ones stand in for them."""
@@ -109,21 +109,24 @@ class HeldOut:
 
 
 def scaled(temperature: float, labels: np.ndarray, read: np.ndarray) -> CriterionCalibration:
-    """Expected levels brought to people's mean and spread, the less so the fewer the labels.
+    """Expected levels brought to people's mean and spread.
 
     Args:
         temperature: the logits are divided by it.
         labels: (n,) people's level indices.
         read: (m, L) logits of answers that the model was not taught people's levels of.
     """
-    expected = calibrated_softmax(read, temperature) @ np.arange(read.shape[-1])
+    levels = read.shape[-1]
+    points = np.arange(levels)
+    expected = calibrated_softmax(read, temperature) @ points
     n = len(labels)
     mean, spread = (float(expected.mean()), float(expected.std())) if len(read) else (0.0, 0.0)
     if not n or not spread:
         return CriterionCalibration(temperature, 1.0, n, mean, mean, 1.0)
-    trust = n / (n + TRUST)
-    ratio = float(np.clip(labels.std() / spread, 1 / WIDEST, WIDEST)) ** trust
-    return CriterionCalibration(temperature, 1.0, n, mean, mean + trust * float(labels.mean() - mean), ratio)
+    shares = (np.bincount(labels, minlength=levels) + EVEN / levels) / (n + EVEN)
+    human = float(shares @ points)
+    ratio = np.sqrt(shares @ (points - human) ** 2) / spread
+    return CriterionCalibration(temperature, 1.0, n, mean, human, float(np.clip(ratio, 1 / WIDEST, WIDEST)))
 
 
 def with_task(before: Calibration, task_id: str, fitted: Mapping[Key, CriterionCalibration]) -> Calibration:

@@ -19,6 +19,7 @@ class AdaptConfig:
     quick: bool = False  # stop at the first usable model: heads on the student's own view, no delta
     seed: int = 0  # of folds, initial weights, order of rows, dropout and resamples
     folds: int = 5  # parts of the cross-validation
+    words: float = 0.5  # share of wording against meaning where an answer is compared with labelled ones, 0 to 1
     rank: int = 8  # of the task's delta on the encoder, where the student has no such deltas yet
     alpha: float = 16.0  # the delta is scaled by alpha / rank
     modules: tuple[str, ...] = ("query", "value")  # last names of the layers with a delta
@@ -32,7 +33,7 @@ class AdaptConfig:
     weight_decay: float = 0.01  # of delta and heads, per step and unit of learning rate
     expected_weight: float = 2.0  # weight of the squared error of the expected level, in units of its range
     taught: float = 0.6  # share of the teacher's out-of-fold opinion in the target of a labelled answer
-    pool_weight: float = 10.0  # weight of all unlabelled answers together in fitting heads, against the labelled ones
+    pool_weight: float = 10.0  # weight of all unlabelled answers together in the first heads of a delta
     pool_share: float = 0.5  # unlabelled answers in a batch of the delta's training, as a share of the labelled ones
     delta_from: int = 200  # labelled answers from which a delta is tried; with fewer, heads alone do as well
     largest: int = 1500  # labelled answers that are learnt from, a stratified draw of more
@@ -69,8 +70,9 @@ class AdaptConfig:
         for name in ("weight_decay", "expected_weight", "pool_share", "pool_weight"):
             if getattr(self, name) < 0:
                 raise InvalidInput(f"{name}: {getattr(self, name)!r} is below 0")
-        if not 0 <= self.taught <= 1:
-            raise InvalidInput(f"taught: {self.taught!r} is not in [0, 1]")
+        for name in ("taught", "words"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InvalidInput(f"{name}: {getattr(self, name)!r} is not in [0, 1]")
         if self.precision not in ("auto", "fp32", "bf16"):
             raise InvalidInput(f"precision: {self.precision!r} is not auto, fp32 or bf16")
 

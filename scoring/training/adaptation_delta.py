@@ -17,7 +17,7 @@ from scoring.student.model import Student, StudentOutput
 from scoring.student.tokens import Tokens
 from scoring.training.adaptation_config import AdaptConfig
 from scoring.training.adaptation_layers import LowerStates, Playback
-from scoring.training.growing import only_newest, task_rows
+from scoring.training.growing import HEAD, only_newest, task_rows
 
 TOKEN_BUDGET = 4096
 WARMUP = 0.1
@@ -32,7 +32,7 @@ class Lesson:
     pool: Sequence[int]  # positions of unlabelled answers that a teacher has an opinion on
     share: float  # of the pool in a batch, against the labelled answers in it
     targets: Mapping[str, np.ndarray]  # criterion id -> (N, L), nan where nothing is known
-    heads: Mapping[str, Tensor]  # where the heads start, by name as `task_rows` gives them without "head."
+    heads: Mapping[str, Tensor]  # where the heads start, by name as `task_rows` gives them without `HEAD`
 
 
 class Trainee:
@@ -96,10 +96,10 @@ class Trainee:
         for name, tensor in state.items():
             rows[name].copy_(tensor)
 
-    def restart(self, heads: Mapping[str, Tensor]) -> None:
-        """The task without a delta, with these heads."""
-        self._reset(heads, seed=0)
-        self.student.eval()
+    def untrained(self) -> dict[str, Tensor]:
+        """A copy of what belongs to a task that has heads alone: no delta, no embedding of its own, no leanings."""
+        self._reset({}, seed=0)
+        return {name: tensor for name, tensor in self.state().items() if not name.startswith(HEAD)}
 
     def logits(self, positions: Sequence[int], found: dict[str, np.ndarray]) -> Iterator[None]:
         """Fill `found`, criterion id -> (n, L), for answers in the order given; one step a batch."""
@@ -147,8 +147,9 @@ class Trainee:
             if name.endswith(".down"):
                 bound = tensor.shape[1] ** -0.5
                 tensor.copy_(torch.empty(tensor.shape).uniform_(-bound, bound, generator=generator))
-            elif name.startswith("head."):
-                tensor.copy_(heads[name.removeprefix("head.")])
+            elif name.startswith(HEAD):
+                if heads:
+                    tensor.copy_(heads[name.removeprefix(HEAD)])
             elif name != "views":
                 tensor.zero_()
 

@@ -22,13 +22,13 @@ from scoring.training.adaptation_config import AdaptConfig
 from scoring.training.adaptation_delta import Lesson, Trainee
 from scoring.training.adaptation_examples import Examples, draw
 from scoring.training.adaptation_findings import POOL, Findings, Tables, agreement_of, plain_tables
-from scoring.training.adaptation_heads import directions, fit_heads, head_logits
+from scoring.training.adaptation_heads import fit_heads
 from scoring.training.adaptation_report import curve_point, plain
 from scoring.training.adaptation_store import PartStore
-from scoring.training.adaptation_teacher import teach
+from scoring.training.adaptation_teacher import Opinions, teach
 from scoring.training.adaptation_version import finish, stress
 from scoring.training.adaptation_views import AnswerViews, Collector
-from scoring.training.growing import grow
+from scoring.training.growing import HEAD, grow
 from scoring.training.losses import UNLABELLED
 
 CURVE_REPLICATES = 200
@@ -92,6 +92,26 @@ class Run(Findings):
         found.append(Part("report", "report", "Checking that no other task has moved.", 12, self._report))
         return found
 
+    def opinions(self, places: Sequence[int]) -> list[Opinions]:
+        """What comparing with these labelled answers says of all, by criterion."""
+        found = []
+        for criterion in self.task.criteria:
+            seen = self._rated(criterion.id, places)
+            given = [self.labels[criterion.id][at] for at in seen]
+            found.append(teach(self.views.kernel, seen, given, len(criterion.values)))
+        return found
+
+    def compared(self, places: Sequence[int], wanted: Sequence[int]) -> Tables:
+        """Logits that example heads made of these labelled answers give to others."""
+        said = zip(self.task.criteria, self.opinions(places), strict=True)
+        return {criterion.id: np.log(opinion.probabilities[list(wanted)]) for criterion, opinion in said}
+
+    def example_heads(self) -> dict[str, Tensor]:
+        """Heads made of all labelled answers, by name as `ExampleHeads` names its tensors."""
+        places = range(self.rows)
+        known = [self._rated(criterion.id, places) for criterion in self.task.criteria]
+        return self.views.comparison.heads(known, [opinion.weights for opinion in self.opinions(places)])
+
     def lesson(self, places: Sequence[int]) -> Lesson:
         """What is to be learnt from these labelled answers, with a teacher that knows no other label.
 
@@ -101,13 +121,11 @@ class Run(Findings):
         pool = list(range(self.rows, self.rows + len(self.known.pool)))
         targets: Tables = {}
         trusted = 0.0
-        for criterion in self.task.criteria:
-            labels = self.labels[criterion.id]
-            seen = [at for at in places if labels[at] != UNLABELLED]
-            given = [labels[at] for at in seen]
+        for criterion, opinion in zip(self.task.criteria, self.opinions(places), strict=True):
+            seen = self._rated(criterion.id, places)
+            given = [self.labels[criterion.id][at] for at in seen]
             levels = len(criterion.values)
             table = np.full((self.rows + len(pool), levels), np.nan)
-            opinion = teach(self.views.kernels, seen, given, levels)
             trust = min(1.0, TRUST * opinion.explained)
             table[pool] = opinion.probabilities[pool]
             own = config.taught * trust
@@ -118,7 +136,7 @@ class Run(Findings):
         each = config.pool_weight * trusted * len(places) / max(1, len(read))
         weights = dict.fromkeys(places, 1.0) | dict.fromkeys(read, each)
         heads = fit_heads(
-            self.trainee.student.config, self.task.id, self.views.hidden, targets, weights, self._related(),
+            self.trainee.student.config, self.task.id, self.views.hidden, targets, weights,
             expected_weight=config.expected_weight,
         )  # fmt: skip
         return Lesson(list(places), pool, config.pool_share * trusted, targets, heads)
@@ -144,32 +162,29 @@ class Run(Findings):
         # What is trained and measured is the student as it scores: with the shared delta merged.
         working = copy.deepcopy(self.grown).merge_adapters().to(self.device).eval()
         plain_attention(working.encoder)
-        texts = [row.text for row in (*self.known.rows, *self.known.pool)]
-        tokens = tokenizer(texts)
+        tokens = tokenizer([row.text for row in (*self.known.rows, *self.known.pool)])
         self.trainee = Trainee(working, tokens, tokenizer.pad_id, config, self.device, self._autocast)
         collector = Collector(
-            working, self.files, tokens, texts, len(working.config.tasks) - 1, tokenizer.pad_id, self.device,
+            working, self.files, tokens, len(working.config.tasks) - 1, tokenizer.pad_id, self.device,
             self._autocast, self.trainee.lower,
         )  # fmt: skip
         yield from collector.run()
-        yield from collector.compare()
-        self.views = collector.views()
+        self.views = collector.views(config.words)
 
     def _first(self, out: Path, seconds: float) -> Iterator[None]:
         found: Tables = {}
         kept: dict[str, Tensor] = {}
         for fold in sorted(set(self.folds)):
             rest, left = self._split(fold)
-            said = self._heads_alone(rest, [*left, *self.read_positions()])
+            said = self.compared(rest, [*left, *self.read_positions()])
             for criterion_id, table in said.items():
                 found.setdefault(criterion_id, np.zeros((self.rows, table.shape[1])))[left] = table[: len(left)]
                 kept[f"{POOL}{fold}|{criterion_id}"] = torch.tensor(table[len(left) :])
             yield
-        heads = self.lesson(range(self.rows)).heads
-        self.trainee.restart(heads)
-        said = head_logits(self.trainee.student.config, self.task.id, heads, self.views.hidden, self.read_positions())
+        said = self.compared(range(self.rows), self.read_positions())
         kept |= {f"{POOL}|{criterion_id}": torch.tensor(table) for criterion_id, table in said.items()}
-        self.store.save("first", {**self.trainee.state(), **kept})
+        heads = {f"{HEAD}{name}": tensor for name, tensor in self.example_heads().items()}
+        self.store.save("first", {**self.trainee.untrained(), **heads, **kept})
         self.results["first"] = {"logits": plain_tables(found)}
         found_qwk = agreement_of(self.held_out_of("heads"))
         self.results["first"] = {**self.results["first"], "qwk": {key: plain(qwk) for key, qwk in found_qwk.items()}}
@@ -198,7 +213,7 @@ class Run(Findings):
             wanted = [*left, *self.read_positions()]
             said: Tables = {}
             if not self.tries_delta(size):
-                said = self._heads_alone(places, wanted)
+                said = self.compared(places, wanted)
                 yield
             else:
                 yield from self._taught(places, wanted, self.config.seed + 100 + number, said)
@@ -241,12 +256,8 @@ class Run(Findings):
         self.results["report"] = {"report": report}
         self.told["report"] = report["verdict"]
 
-    def _heads_alone(self, places: Sequence[int], left: Sequence[int]) -> Tables:
-        heads = self.lesson(places).heads
-        return head_logits(self.trainee.student.config, self.task.id, heads, self.views.hidden, left)
-
-    def _related(self) -> np.ndarray:
-        return directions(self.trainee.student, self.views.hidden)
+    def _rated(self, criterion_id: str, places: Sequence[int]) -> list[int]:
+        return [at for at in places if self.labels[criterion_id][at] != UNLABELLED]
 
     def _split(self, fold: int) -> tuple[list[int], list[int]]:
         """The rows of the other folds, and those of this one."""

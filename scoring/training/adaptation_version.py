@@ -16,6 +16,7 @@ from scoring.errors import ModelUnavailable
 from scoring.inference.engine import Engine
 from scoring.student import checkpoint
 from scoring.student.calibration import calibrated_softmax
+from scoring.student.model import Student
 from scoring.student.tokens import pad
 from scoring.training.adaptation_calibration import with_task
 from scoring.training.adaptation_report import (
@@ -26,7 +27,7 @@ from scoring.training.adaptation_report import (
 )  # fmt: skip
 from scoring.training.certificate import certify
 from scoring.training.evaluation import measure
-from scoring.training.growing import task_rows
+from scoring.training.growing import HEAD, task_rows, with_example_heads
 from scoring.training.measures import Agreement
 from scoring.training.mislabels import picks, suspects
 from scoring.training.predictions import Prediction
@@ -73,14 +74,13 @@ def finish(run: Run, out: Path, seconds: float, report: dict[str, Any]) -> Itera
         write(run, version)
         drift: dict[str, Any] = {}
         yield from prove(run.base, version, task.id, [row.text for row in run.known.rows], drift, encoder=run.encoder)
-        rows = task_rows(run.grown, task.id)
         itemsize = checkpoint.STORAGE[storage_of(run.base)].itemsize
         report |= {
             "task_id": task.id, "examples": run.rows, "left_out": run.known.left_out,
             "unlabelled": len(run.known.pool), "enough": enough,
             "verdict": sentence, "criteria": criteria, "mislabels": _mislabels(run, said), "to_label": to_label,
             "certificate": list(run.results["certificate"]["checks"]), "drift": drift,
-            "added_bytes": itemsize * sum(tensor.numel() for tensor in rows.values()),
+            "added_bytes": itemsize * sum(tensor.numel() for tensor in run.state().values()),
             "seconds": round(seconds, 1), "base": run.manifest.version_id, "config": config.to_json(),
         }  # fmt: skip
         _document(run, version, agreement, report)
@@ -89,16 +89,25 @@ def finish(run: Run, out: Path, seconds: float, report: dict[str, Any]) -> Itera
         shutil.rmtree(staging, ignore_errors=True)
 
 
+def finished(run: Run) -> Student:
+    """The base with the task as it was learnt."""
+    state = run.state()
+    examples = state.get(f"{HEAD}examples")
+    student = run.grown
+    if examples is not None:
+        student = with_example_heads(student, run.task.id, len(examples), run.files)
+    with torch.no_grad():
+        rows = task_rows(student, run.task.id)
+        for name, tensor in state.items():
+            rows[name].copy_(tensor)
+    return student
+
+
 def write(run: Run, folder: Path) -> None:
     """The base with the finished task, in the base's own number format, calibrated on held-out answers."""
-    task = run.task
-    with torch.no_grad():
-        rows = task_rows(run.grown, task.id)
-        for name, tensor in run.state().items():
-            rows[name].copy_(tensor)
     fitted = run.held_out().calibration(run.pool_logits())
-    calibration = with_task(run.manifest.calibration, task.id, fitted)
-    checkpoint.save(run.grown, folder, storage=storage_of(run.base), calibration=calibration)
+    calibration = with_task(run.manifest.calibration, run.task.id, fitted)
+    checkpoint.save(finished(run), folder, storage=storage_of(run.base), calibration=calibration)
 
 
 def prove(
@@ -181,9 +190,12 @@ def _to_label(run: Run, found: list[dict[str, str]]) -> Iterator[None]:
     pool = list(range(run.rows, run.rows + len(run.known.pool)))
     if not pool:
         return
-    run.trainee.restore(run.state())
     logits: dict[str, np.ndarray] = {}
-    yield from run.trainee.logits(pool, logits)
+    if run.uses_delta():
+        run.trainee.restore(run.state())
+        yield from run.trainee.logits(pool, logits)
+    else:
+        logits = run.compared(range(run.rows), pool)
     fitted = run.held_out().calibration(run.pool_logits())
     tables = [
         calibrated_softmax(logits[criterion.id], fitted[run.task.id, criterion.id].temperature)

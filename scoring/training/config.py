@@ -12,7 +12,7 @@ from scoring.errors import InvalidInput
 from scoring.student.checkpoint import STORAGE
 from scoring.student.config import StudentConfig
 
-DERIVED = frozenset({"encoder", "encoder_sha256", "width", "tasks"})
+DERIVED = frozenset({"encoder", "encoder_sha256", "width", "tasks", "example_tasks"})
 """Fields of the student's architecture that follow from the data and the encoder."""
 
 

@@ -18,6 +18,10 @@ from scoring.student.model import Student
 from scoring.student.moe import Gate
 from scoring.student.task_views import encode_task_views
 from scoring.student.tokens import Tokenizer
+from scoring.student.wording import spelling_of
+
+HEAD = "head."
+"""What the heads' tensors are called among a task's own."""
 
 
 def grow(
@@ -83,6 +87,8 @@ def graft(onto: Student, grown: Student, task_id: str, files: EncoderFiles) -> S
         onto.config, task_id, learnt.tasks[task_id], learnt.task_lora_rank, learnt.task_lora_alpha,
         learnt.task_lora_modules,
     )  # fmt: skip
+    if task_id in learnt.example_tasks:
+        config = replace(config, example_tasks={**config.example_tasks, task_id: learnt.example_tasks[task_id]})
     ours = (config.task_lora_rank, config.task_lora_alpha, config.task_lora_modules)
     theirs = (learnt.task_lora_rank, learnt.task_lora_alpha, learnt.task_lora_modules)
     mine, other = shared_state(onto), shared_state(grown)
@@ -92,6 +98,19 @@ def graft(onto: Student, grown: Student, task_id: str, files: EncoderFiles) -> S
         )
     sources = {name: onto for name in config.tasks if name != task_id} | {task_id: grown}
     return _assemble(config, files, onto, sources).eval()
+
+
+def with_example_heads(student: Student, task_id: str, examples: int, files: EncoderFiles) -> Student:
+    """A copy in which a task has heads that compare with so many labelled answers, still without any.
+
+    Args:
+        student: its adapters unmerged.
+        task_id: one of its tasks.
+        examples: how many.
+        files: the encoder that it stands on.
+    """
+    config = replace(student.config, example_tasks={**student.config.example_tasks, task_id: examples})
+    return _assemble(config, files, student, dict.fromkeys(config.tasks, student)).eval()
 
 
 def task_rows(student: Student, task_id: str) -> dict[str, Tensor]:
@@ -106,7 +125,7 @@ def task_rows(student: Student, task_id: str) -> dict[str, Tensor]:
     rows = {"views": student.task_embedding.views[index], "learned": student.task_embedding.learned.weight.data[index]}
     gates = [module for module in student.moe.modules() if isinstance(module, Gate)]
     rows |= {f"leaning.{number}": gate.leaning.weight.data[index] for number, gate in enumerate(gates)}
-    rows |= {f"head.{name}": parameter.data for name, parameter in student.heads[index].named_parameters()}
+    rows |= {f"{HEAD}{name}": tensor for name, tensor in student.heads[index].state_dict().items()}
     for name, module in student.encoder.named_modules():
         if isinstance(module, TaskDeltas) and slot >= 0:
             rows |= {f"delta.{name}.down": module.down.data[slot], f"delta.{name}.up": module.up.data[slot]}
@@ -166,7 +185,12 @@ def _with_task(
     others = {name: shape for name, shape in config.tasks.items() if name != task_id}
     adapted = config.task_ids if config.adapted_tasks is None else config.adapted_tasks
     kept = tuple(name for name in adapted if name in others) if config.task_lora_rank else ()
-    larger = replace(config, tasks={**others, task_id: criteria}, adapted_tasks=(*kept, task_id))
+    larger = replace(
+        config,
+        tasks={**others, task_id: criteria},
+        adapted_tasks=(*kept, task_id),
+        example_tasks={name: count for name, count in config.example_tasks.items() if name != task_id},
+    )
     if kept:
         return larger
     return replace(larger, task_lora_rank=rank, task_lora_alpha=alpha, task_lora_modules=modules)
@@ -176,7 +200,7 @@ def _assemble(
     config: StudentConfig, files: EncoderFiles, shared: Student, sources: Mapping[str, Student]
 ) -> Student:  # fmt: skip
     """A student of this shape: what is shared from one, each task's own from the student named for it."""
-    made = Student(config, load_encoder(files))
+    made = Student(config, load_encoder(files), spelling_of(files) if config.example_tasks else None)
     with torch.no_grad():
         state = made.state_dict()
         for name, tensor in shared_state(shared).items():
@@ -184,7 +208,8 @@ def _assemble(
         for task_id, source in sources.items():
             target = task_rows(made, task_id)
             for name, tensor in task_rows(source, task_id).items():
-                target[name].copy_(tensor)
+                if name in target:  # heads of another kind start empty
+                    target[name].copy_(tensor)
     return made
 
 

@@ -72,6 +72,11 @@ def show_neighbours(view: ResponseView, state: ExplanationView) -> None:
         "Answers that the model reads most like this one, with the levels that people gave. "
         "What this answer does not have is underlined."
     )
+    if not state.explanation.gate_weights:
+        st.caption(
+            "The model learnt this task from few labelled answers, and scores by comparing with those, in meaning and "
+            "in wording. Its experts take no part."
+        )
     for neighbour in state.context.neighbours:
         with st.container(border=True):
             given = levels_given(neighbour.answer, view.task)

@@ -34,7 +34,7 @@ class ResponseScore:
     """What the student says about one response."""
 
     criteria: tuple[CriterionScore, ...]  # in the order of the task's criteria
-    gate_weights: tuple[tuple[float, ...], ...]  # one row a MoE layer, one weight an expert; rows sum to 1
+    gate_weights: tuple[tuple[float, ...], ...]  # one row a MoE layer asked, one weight an expert; rows sum to 1
     truncated: bool  # the text was longer than the student reads, and its end was ignored
 
 
@@ -43,7 +43,7 @@ class Reading:
     """All that a student computes from N texts to one task."""
 
     log_probabilities: Mapping[str, np.ndarray]  # criterion id -> (N, L) over its levels, calibrated, fp64
-    gate_weights: np.ndarray  # (N, layers, E)
+    gate_weights: np.ndarray  # (N, layers asked, E)
     vectors: np.ndarray  # (N, D) responses as the task pools them, before the MoE layers
     truncated: np.ndarray  # (N,) bool
 
@@ -94,6 +94,11 @@ class Engine:
     def tasks(self) -> Mapping[str, Mapping[str, tuple[int, ...]]]:
         """Task id -> criterion id -> score points this student can give."""
         return self.student.config.tasks
+
+    def asks_experts(self, task_id: str) -> bool:
+        """Whether the experts have a part in a task's scores; not where answers are compared with labelled ones."""
+        config = self.student.config
+        return config.moe_layers > 0 and task_id not in config.example_tasks
 
     def supports(self, task: Task) -> bool:
         """Whether this student was trained on a task with this id, these criteria and these levels."""
@@ -155,7 +160,8 @@ class Engine:
         tokens = self.tokenizer(texts)
         config = self.student.config
         log_probabilities = {c: np.zeros((len(texts), len(v))) for c, v in self.tasks[task_id].items()}
-        gates = np.zeros((len(texts), config.moe_layers, config.experts))
+        layers = config.moe_layers if self.asks_experts(task_id) else 0
+        gates = np.zeros((len(texts), layers, config.experts))
         vectors = np.zeros((len(texts), config.width))
         for batch, output in run_batches(
             self.student, tokens, [self.task_index(task_id)] * len(texts), pad_id=self.tokenizer.pad_id,
@@ -164,7 +170,7 @@ class Engine:
             for criterion_id, table in log_probabilities.items():
                 logits = output.logits[task_id, criterion_id].double() / self.temperature(task_id, criterion_id)
                 table[batch] = logits.log_softmax(-1).cpu().numpy()
-            gates[batch] = output.gate_weights.double().cpu().numpy()
+            gates[batch] = output.gate_weights[:, :layers].double().cpu().numpy()
             vectors[batch] = output.vectors.double().cpu().numpy()
         return Reading(log_probabilities, gates, vectors, np.array([row.truncated for row in tokens], dtype=bool))
 
@@ -191,7 +197,8 @@ class Engine:
         self, task_id: str, output: StudentOutput
     ) -> list[tuple[tuple[CriterionScore, ...], tuple[tuple[float, ...], ...]]]:
         """Criterion scores and gate weights of a batch of one task, as plain numbers."""
-        gates = output.gate_weights.float().tolist()
+        layers = self.student.config.moe_layers if self.asks_experts(task_id) else 0
+        gates = output.gate_weights[:, :layers].float().tolist()
         per_criterion = [
             criterion_scores(
                 criterion_id, values, output.logits[task_id, criterion_id].double().cpu().numpy(),

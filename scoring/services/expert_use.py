@@ -104,7 +104,8 @@ class ExpertUse:
             since = utc_now() - timedelta(days=DAYS)
             days: dict[date, list[Sequence[Sequence[float]]]] = defaultdict(list)
             for at, weights in gates_of_task(session, task_id, version.id, since, criterion_id, level):
-                days[at.date()].append(weights)
+                if weights:
+                    days[at.date()].append(weights)
         return [DayUse(day, len(rows), _mean(rows)) for day, rows in sorted(days.items())]
 
 

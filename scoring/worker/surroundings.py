@@ -73,7 +73,7 @@ class Surroundings:
             tasks = _published(session, version)
             examples = {key: _examples(session, task_version_id) for key, task_version_id in tasks.items()}
         for key, answers in examples.items():
-            if answers:
+            if answers and engine.asks_experts(key):
                 bank[key] = self._read(engine, (student_version_id, tasks[key]), key, answers)
         profile = profile_of(bank)
         return {

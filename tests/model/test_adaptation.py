@@ -158,15 +158,22 @@ def test_a_damaged_base_is_refused(tiny_version, tiny_encoder, task, tmp_path):
     assert not (tmp_path / "grown").exists()
 
 
-def test_few_labels_get_heads_alone(tiny_version, tiny_encoder, task, tmp_path):
+def test_few_labels_get_heads_that_compare(tiny_version, tiny_encoder, task, tmp_path):
     config = dataclasses.replace(CONFIG, delta_from=100)
     events, report = run(tiny_version, task, answers(40), tmp_path / "grown", tiny_encoder, config=config)
     assert [event.key for event in events if event.key] == [
         "first", "curve-8-0", "curve-16-0", "certificate", "report",
     ]  # fmt: skip
     assert report["drift"]["identical"]
-    grown, _ = checkpoint.load(tmp_path / "grown", tiny_encoder)
+    grown, manifest = checkpoint.load(tmp_path / "grown", tiny_encoder)
+    assert manifest.config.example_tasks == {"volcano": 40}
     assert not any(tensor.any() for name, tensor in task_rows(grown, "volcano").items() if name.endswith(".up"))
+    # Experts have no part in such scores, so none is shown.
+    engine = Engine.load(tmp_path / "grown", encoder=str(tiny_encoder.folder))
+    layers = grown.config.moe_layers
+    for name, asked in (("volcano", 0), ("moving-cart", layers)):
+        assert engine.read(name, ["more light"]).gate_weights.shape[1] == asked
+        assert len(engine.score(name, ["more light"])[0].gate_weights) == asked
 
 
 def test_a_criterion_that_few_answers_were_rated_on_is_learnt_beside_another(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import doctest
 import re
 
@@ -190,6 +191,18 @@ def test_a_model_without_experts_has_no_tab_for_them(
 ) -> None:
     at = whole(app, services, educator, response, gates=())
     assert [tab.label for tab in at.tabs] == ["How sure", "Similar answers", "Try another wording"]
+
+
+def test_a_task_that_is_scored_by_comparing_says_so(
+    app: Open, services: Services, educator: Actor, response: tuple[str, int]
+) -> None:
+    services.explanations.of(educator, response[1])
+    [example] = examples(services, "plant-light")
+    neighbour = {"answer": ["example", example], "similarity": 0.83, "ours": [[0, 5]], "theirs": [[0, 7]]}
+    whole = dataclasses.replace(explanation(TEXT, "score", (0, 1, 2), 1), gate_weights=())
+    finish(services, response[1], whole, neighbours=[neighbour])
+    at = opened_at(panel(app, educator, response), "Similar answers")
+    assert "scores by comparing with those, in meaning and in wording" in said(at)
 
 
 def test_a_failure_is_told_and_can_be_tried_again(

@@ -119,10 +119,11 @@ class TestAnswers:
         ["<", "<a ", "</", "<!--", "<script>", "a=b ", "&#", "&#9", "&#x1", "<p", "< ", "data:image/", "'", " "],
     )
     def test_hostile_html_takes_no_time(self, filler: str) -> None:
-        started = time.perf_counter()
+        # Processor time, which other work on the machine does not lengthen: a quadratic reading would take minutes.
+        started = time.process_time()
         for start in ("<p>", "<p ", ""):
             check(["s1", start + filler * (300_000 // len(filler))], ["s2", start + "9" * 9_000])
-        assert time.perf_counter() - started < 3
+        assert time.process_time() - started < 15
 
     def test_an_entity_without_end_is_no_number(self) -> None:
         assert check(["s1", "<p>a &#" + "9" * 9_000 + "; b</p>"]).good[0].text == "a \ufffd b"

@@ -3,7 +3,6 @@
 import csv
 import hashlib
 import io
-import time
 from typing import Literal
 
 import pytest
@@ -183,13 +182,11 @@ class TestHeaders:
 
 
 class TestSize:
-    def test_reads_50_000_rows_fast_and_refuses_one_more(self) -> None:
+    def test_reads_50_000_rows_and_refuses_one_more(self) -> None:
         answer = "the salt dissolves because “warm” water moves faster, " * 3
         body = "".join(f's{n},Name {n},7B,"{answer}{n}",x\r\n' for n in range(50_000))
         text = "Student,Name,Class,Answer,Group\r\n" + body
-        started = time.perf_counter()
         found = read(text)
-        assert time.perf_counter() - started < 3
         assert len(found.rows) == 50_000
         assert found.rows[-1].number == 50_001
         with pytest.raises(InvalidFile, match=r"more than 50,000 rows.*Split it into smaller files"):

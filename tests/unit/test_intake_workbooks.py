@@ -2,7 +2,6 @@
 
 import datetime as dt
 import io
-import time
 import zipfile
 
 import pytest
@@ -210,15 +209,14 @@ class TestRefusals:
         with pytest.raises(InvalidFile, match=r"protected with a password.* remove the password"):
             read_class_file("a.xlsx", data)
 
-    def test_zip_bomb_is_refused_before_it_is_opened(self) -> None:
+    def test_zip_bomb_is_refused_before_it_is_unpacked(self, monkeypatch: pytest.MonkeyPatch) -> None:
         data = sheet_of(["a"], ["b"])
         stream = io.BytesIO(data)
         with zipfile.ZipFile(stream, "a", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("xl/media/filler.bin", b"\0" * (310 * 1024 * 1024))
-        started = time.perf_counter()
+        monkeypatch.setattr(zipfile.ZipFile, "open", None)  # would fail if it were called
         with pytest.raises(InvalidFile, match=r"unpacks from .* to 310 MB.*the limit is 300 MB.*new sheet"):
             read_class_file("a.xlsx", stream.getvalue())
-        assert time.perf_counter() - started < 1
 
     def test_repetitive_ratio_is_refused(self) -> None:
         stream = io.BytesIO(sheet_of(["a"], ["b"]))

@@ -16,9 +16,9 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from bench.matrix.systems import SYSTEMS
+from bench.matrix.systems import SYSTEMS, System
 
-QUICK = ("no-moe", "moe-hard", "lora-per-task", "per-task")
+QUICK = ("no-moe", "moe-hard", "worded-hard", "lora-per-task", "per-task")
 """Rows of the quick size: those that need no teacher's file."""
 
 MOST_AT_ONCE = 4
@@ -30,14 +30,20 @@ def measure(*, quick: bool) -> list[dict[str, object]]:
     from bench.matrix.report import rows_of
 
     wanted = [system for system in SYSTEMS if not quick or system.name in QUICK]
-    commands = [
-        [sys.executable, "-m", "bench.matrix.row", system.name, "--seed", str(seed), *(["--quick"] if quick else [])]
+    runs = [
+        (system, seed)
         for seed in sorted({seed for system in wanted for seed in system.seeds})
         for system in wanted
         if seed in system.seeds and not (quick and seed)
     ]
     one_core = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+    def run(system: System, seed: int) -> None:
+        command = [sys.executable, "-m", "bench.matrix.row", system.name, "--seed", str(seed)]
+        subprocess.run([*command, *(["--quick"] if quick else [])], check=True, env=one_core)
+
     with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_AT_ONCE)) as pool:
-        for _ in pool.map(lambda command: subprocess.run(command, check=True, env=one_core), commands):
-            pass
+        for with_base in (False, True):  # a base is trained once, before what stands on it
+            for _ in pool.map(lambda of: run(*of), [of for of in runs if bool(of[0].base) is with_base]):
+                pass
     return rows_of(quick=quick)

@@ -27,8 +27,9 @@ from scoring.errors import InvalidInput
 from scoring.inference.engine import Engine, criterion_scores
 from scoring.itembank import ItemBank, LabelledResponse, read_item_bank
 from scoring.student import checkpoint
-from scoring.student.encoder import MINILM, locate_encoder
+from scoring.student.encoder import MINILM, EncoderFiles, locate_encoder
 from scoring.student.model import Student
+from scoring.student.tokens import Tokenizer
 from scoring.training.calibrating import calibrate
 from scoring.training.config import TrainConfig
 from scoring.training.data import bank_hash
@@ -36,8 +37,10 @@ from scoring.training.evaluation import measure, predict
 from scoring.training.measures import Agreement
 from scoring.training.predictions import Prediction, Predictions
 from scoring.training.resume import Checkpoints
-from scoring.training.run import splits_of, train_version
+from scoring.training.run import publish_version, splits_of, train_version
 from scoring.training.targets import Targets, read_targets
+from scoring.training.trainer import Trained
+from scoring.training.wording_fit import with_wording
 
 HERE = Path(__file__).resolve().parent.parent
 SHARED = HERE.parent.parent / "shared" / "data" / "asap-sas"
@@ -45,6 +48,7 @@ SAMPLE = HERE.parent / "samples" / "classroom"
 TEACHERS = HERE / "teachers" / "asap-sas"
 CACHE = HERE / "cache" / "students"
 RESULTS = HERE / "results" / "matrix"
+QUICK_NAME = "classroom"
 QUICK_ROWS = 24
 """Training and val responses per task in the quick size."""
 
@@ -82,7 +86,7 @@ def data(quick: bool) -> tuple[ItemBank, dict[str, Task], str]:
     tasks = {task_id: task for task_id, task in list(bank.tasks.items())[:2]}
     rows = [row for task_id in tasks for row in bank.of_task(task_id)[: 2 * QUICK_ROWS]]
     folds = [replace(row, fold="val" if number % 2 else "train") for number, row in enumerate(rows)]
-    return ItemBank(tasks, folds), tasks, "classroom"
+    return ItemBank(tasks, folds), tasks, QUICK_NAME
 
 
 def run(system: System, seed: int, quick: bool) -> dict[str, Any] | None:
@@ -193,6 +197,33 @@ def _student(
         responses_per_second=round(len(rows) / (time.monotonic() - started), 1),
         log=log,
     )
+
+
+def _worded(
+    system: System, bank: ItemBank, tasks: Mapping[str, Task], config: TrainConfig, targets: Targets | None,
+    out: Path, data_name: str,
+) -> Measured:  # fmt: skip
+    """The base's student, from the cache where it is there, and wording fitted to it."""
+    if not (out / checkpoint.WEIGHTS).is_file():
+        base, seed, quick = named(system.base), config.seed, data_name == QUICK_NAME
+        before = CACHE / f"{base.name}-{seed}-{identity_of(base, seed, quick, bank_hash(bank), targets)}"
+        _student(base, bank, tasks, configured(base, seed, quick), targets, before, data_name)
+        files, splits = locate_encoder(), splits_of(bank, tasks, config)
+        worded = with_wording(_trained(before, files), splits, files, config, targets=targets)
+        publish_version(
+            worded, tasks, splits, out, config, data_name=data_name, data_hash=bank_hash(bank), encoder=MINILM
+        )
+    return _student(system, bank, tasks, config, targets, out, data_name)
+
+
+def _trained(version: Path, files: EncoderFiles) -> Trained:
+    """A published student as training handed it back, its weights rounded as they were saved."""
+    student, _ = checkpoint.load(version, files)
+    log = [json.loads(line) for line in (version / "training.jsonl").read_text(encoding="utf-8").splitlines()]
+    about = json.loads((version / "card.json").read_text(encoding="utf-8"))["training"]
+    best = about["best_epoch"]
+    dev = next((record["dev_qwk"] for record in log if record["epoch"] == best), float("nan"))
+    return Trained(student, Tokenizer(files, student.config.max_tokens), best, dev, about["seconds"], log)
 
 
 def _per_task(
@@ -310,7 +341,10 @@ def _unimoe(
     return Measured(predicted, sum(p.numel() for p in model.parameters()), size, size, seconds, round(speed, 1))
 
 
-MAKERS = {"student": _student, "per-task": _per_task, "ngram": _ngram, "targets": _targets, "unimoe": _unimoe}
+MAKERS = {
+    "student": _student, "worded": _worded, "per-task": _per_task, "ngram": _ngram, "targets": _targets,
+    "unimoe": _unimoe,
+}  # fmt: skip
 
 
 def merged_bytes(version: Path) -> int:

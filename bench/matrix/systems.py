@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from scoring.training.config import TrainConfig
@@ -11,7 +10,8 @@ from scoring.training.config import TrainConfig
 REVISION = 1
 """Raised when the training code changes what a system learns, so that cached rows are run again."""
 
-FULL = TrainConfig(
+PLAIN = TrainConfig(
+    wording=False,
     epochs=6,
     patience=6,
     average=0.995,
@@ -20,10 +20,12 @@ FULL = TrainConfig(
     temperature=1.5,
     student={"lora_rank": 32, "lora_alpha": 64.0, "max_tokens": 256},
 )
-"""The student of the product, at the size of this data: the committed benchmark student is trained so."""
+"""The student of the product, at the size of this data, without its wording: what the systems here vary."""
 
+FULL = replace(PLAIN, wording=True)
+"""With its wording: the committed benchmark student is trained so."""
 
-SHORT = replace(FULL, epochs=3, patience=3)
+SHORT = replace(PLAIN, epochs=3, patience=3)
 """What ablations vary: half the passes, at half the time."""
 
 
@@ -33,29 +35,33 @@ def _untaught(epochs: int = 3, **student: Any) -> TrainConfig:
     People's levels alone are learnt by heart sooner: three epochs do better than six (.738 against .729 without
     experts, .727 against .719 with them), but not with the rows of one task (.720 against .734).
     """
-    return replace(FULL, distil_weight=0.0, epochs=epochs, patience=epochs, student={**FULL.student, **student})
+    return replace(PLAIN, distil_weight=0.0, epochs=epochs, patience=epochs, student={**PLAIN.student, **student})
 
 
 @dataclass(frozen=True)
 class System:
     """One row of the table.
 
-    `kind` says how it is made: `student`, `per-task` (one student per task), `ngram`, `unimoe`, or
-    `targets` (a teacher's cross-fitted opinions, read and not trained here).
+    `kind` says how it is made: `student`, `worded` (another system's student, and wording), `per-task` (one
+    student per task), `ngram`, `unimoe`, or `targets` (a teacher's cross-fitted opinions, read and not trained here).
     """
 
     name: str
     title: str
     kind: str
-    config: TrainConfig = FULL
+    config: TrainConfig = PLAIN
     targets: str = ""  # file among the teachers' that it learns from or consists of
     seeds: tuple[int, ...] = (0,)
     group: str = "systems"
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    base: str = ""  # the system whose student gets wording
 
     def to_json(self) -> dict[str, Any]:
         """What decides the result."""
-        return {"revision": REVISION, "kind": self.kind, "targets": self.targets, "config": asdict(self.config)}
+        decided = {"revision": REVISION, "kind": self.kind, "targets": self.targets, "config": asdict(self.config)}
+        if self.base:
+            return {**decided, "base": named(self.base).to_json()}
+        decided["config"].pop("wording")  # the rows without it were there before it was
+        return decided
 
 
 ENSEMBLE = "ensemble"
@@ -76,7 +82,12 @@ SYSTEMS = (
         seeds=THREE,
     ),
     System("unimoe", "UniMoE-Guided as released (Fang et al.), our encoder", "unimoe", targets=ENSEMBLE),
-    System("full", "the student", "student", FULL, targets=ENSEMBLE, seeds=THREE),
+    System("plain", "the student, without its wording", "student", targets=ENSEMBLE, seeds=THREE),
+    System(
+        "worded-hard", "experts and wording, no teachers", "worded", replace(_untaught(), wording=True), seeds=THREE,
+        base="moe-hard",
+    ),
+    System("full", "the student", "worded", FULL, targets=ENSEMBLE, seeds=THREE, base="plain"),
     System("teacher-ngram", "teacher: n-grams, cross-fitted", "targets", targets="ngram", group="teachers"),
     System("teacher-minilm", "teacher: MiniLM, cross-fitted", "targets", targets="minilm", group="teachers"),
     System("teacher-mpnet", "teacher: mpnet, cross-fitted", "targets", targets="mpnet", group="teachers"),
@@ -85,13 +96,13 @@ SYSTEMS = (
     *(
         System(
             f"experts-{count}", f"{count} expert{'s' * (count > 1)} in place of 4", "student",
-            replace(SHORT, student={**FULL.student, "experts": count}), targets=ENSEMBLE, group="ablation",
+            replace(SHORT, student={**PLAIN.student, "experts": count}), targets=ENSEMBLE, group="ablation",
         )
         for count in (1, 2, 8)
     ),
     System(
         "no-text", "task embedding without the task's text", "student",
-        replace(SHORT, student={**FULL.student, "text_informed": False}), targets=ENSEMBLE, group="ablation",
+        replace(SHORT, student={**PLAIN.student, "text_informed": False}), targets=ENSEMBLE, group="ablation",
     ),
     *(
         System(
@@ -101,13 +112,13 @@ SYSTEMS = (
         for share in (0.25, 0.75, 1.0)
     ),
     System(
-        "distil-0.9", "90% from the teachers, 6 epochs", "student", replace(FULL, distil_weight=0.9),
+        "distil-0.9", "90% from the teachers, 6 epochs", "student", replace(PLAIN, distil_weight=0.9),
         targets=ENSEMBLE, group="ablation",
     ),
     *(
         System(
             f"machines-{share}-{epochs}", f"{share:.0%} from the machine teachers alone, {epochs} epochs", "student",
-            replace(FULL, distil_weight=share, epochs=epochs, patience=epochs), targets=MACHINES, group="ablation",
+            replace(PLAIN, distil_weight=share, epochs=epochs, patience=epochs), targets=MACHINES, group="ablation",
         )
         for share, epochs in ((0.75, 3), (1.0, 3), (1.0, 6))
     ),

@@ -173,7 +173,7 @@ def load(folder: Path, encoder: EncoderFiles) -> tuple[Student, Manifest]:
             f"not on {encoder.name!r} ({encoder.sha256}); set EVENHAND_ENCODER to the encoder it was trained on"
         )
     state = _read_weights(folder / WEIGHTS, manifest.weights_sha256)
-    student = Student(config, load_encoder(encoder), spelling_of(encoder) if config.example_tasks else None)
+    student = Student(config, load_encoder(encoder), spelling_of(encoder) if config.reads_wording else None)
     expected = student.own_state()
     wrong = sorted(set(expected) ^ set(state)) or sorted(n for n in state if state[n].shape != expected[n].shape)
     if wrong:

@@ -45,6 +45,7 @@ class StudentConfig:
     task_lora_modules: tuple[str, ...] = ("query", "value")  # last names of layers with a delta per task
     adapted_tasks: tuple[str, ...] | None = None  # tasks with deltas of their own, oldest first; None: all
     example_tasks: Mapping[str, int] = field(default_factory=dict, hash=False)  # task -> answers its heads compare with
+    worded_tasks: tuple[str, ...] = ()  # tasks whose trained heads are mixed with what the wording says
 
     def __post_init__(self) -> None:
         tasks = {
@@ -76,6 +77,10 @@ class StudentConfig:
             if task not in tasks:
                 raise InvalidInput(f"example_tasks: {task!r} is not a task of this student")
             _at_least(f"example_tasks: {task!r}", count, 1)
+        object.__setattr__(self, "worded_tasks", tuple(self.worded_tasks))
+        for task in self.worded_tasks:
+            if task not in tasks or task in self.example_tasks:
+                raise InvalidInput(f"worded_tasks: {task!r} is not a task of this student with trained heads")
         if not 0 <= self.dropout < 1:
             raise InvalidInput(f"dropout: {self.dropout} is not in [0, 1)")
         if self.head not in HEAD_KINDS:
@@ -106,11 +111,16 @@ class StudentConfig:
         adapted = self.task_ids if self.adapted_tasks is None else self.adapted_tasks
         return tuple(adapted.index(task) if task in adapted else -1 for task in self.task_ids)
 
+    @property
+    def reads_wording(self) -> bool:
+        """Whether any task is scored by its answers' words beside their meaning."""
+        return bool(self.example_tasks or self.worded_tasks)
+
     def to_json(self) -> dict[str, Any]:
         """Plain values for `config.json`; `from_json` gives an equal config back."""
         values = asdict(self)
         values["tasks"] = {t: {c: list(v) for c, v in criteria.items()} for t, criteria in self.tasks.items()}
-        for name in ("lora_modules", "task_lora_modules"):
+        for name in ("lora_modules", "task_lora_modules", "worded_tasks"):
             values[name] = list(values[name])
         if self.adapted_tasks is not None:
             values["adapted_tasks"] = list(self.adapted_tasks)

@@ -1,6 +1,7 @@
 """The student: encoder with low-rank deltas, task pooling, gated MoE, one head per criterion.
 
-A task learnt from few labels may have heads that compare an answer with the labelled ones instead.
+What an answer's words say may be mixed in. A task learnt from few labels may have heads that compare an answer with
+the labelled ones instead.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from scoring.student.heads import TrainedHeads
 from scoring.student.lora import add_adapters, add_task_adapters, merge_adapters
 from scoring.student.moe import MoELayer
 from scoring.student.pooling import TaskEmbedding, TaskPooling
+from scoring.student.wording_heads import WordingHeads
 
 
 class StudentOutput(NamedTuple):
@@ -36,10 +38,10 @@ class Student(nn.Module):
     spelling: Tensor | None
 
     def __init__(self, config: StudentConfig, encoder: nn.Module, spelling: Tensor | None = None) -> None:
-        """`spelling` is of the encoder's vocabulary, from `spelling_of`; needed where tasks have example heads."""
+        """`spelling` is of the encoder's vocabulary, from `spelling_of`; needed where wording is read."""
         super().__init__()
-        if config.example_tasks and spelling is None:
-            raise ValueError("a student with example heads needs its encoder's spelling")
+        if config.reads_wording and spelling is None:
+            raise ValueError("a student that reads wording needs its encoder's spelling")
         self.register_buffer("spelling", spelling, persistent=False)
         self.config = config
         self.encoder = encoder
@@ -58,6 +60,10 @@ class Student(nn.Module):
         )  # fmt: skip
         # Ids may hold dots and slashes, which module names can't: heads go by position.
         self.heads = nn.ModuleList(_heads(config, task_id) for task_id in config.tasks)
+        self.wording = nn.ModuleList(
+            WordingHeads(_levels(config, task_id)) if task_id in config.worded_tasks else nn.Identity()
+            for task_id in config.tasks
+        )
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, task_index: Tensor) -> StudentOutput:
         """Score a batch.
@@ -85,11 +91,13 @@ class Student(nn.Module):
             if index not in present:
                 continue
             rows[task_id] = (task_index == index).nonzero()[:, 0]  # (n,)
-            own, heads = rows[task_id], self.heads[index]
+            own, heads, words = rows[task_id], self.heads[index], self.wording[index]
             if isinstance(heads, ExampleHeads):
                 tables = heads(vectors[own], input_ids[own], attention_mask[own], self.spelling)
             else:
                 tables = heads(hidden[own])
+            if isinstance(words, WordingHeads):
+                tables = words(tables, input_ids[own], attention_mask[own], self.spelling)
             logits |= {(task_id, key): table for key, table in zip(criteria, tables, strict=True)}  # (n, L) each
         return StudentOutput(
             logits=logits,
@@ -119,10 +127,14 @@ class Student(nn.Module):
 
 
 def _heads(config: StudentConfig, task_id: str) -> nn.Module:
-    levels = [len(values) for values in config.tasks[task_id].values()]
+    levels = _levels(config, task_id)
     if task_id in config.example_tasks:
         return ExampleHeads(config.width, config.example_tasks[task_id], levels)
     return TrainedHeads(config.head, config.width, levels, config.dropout)
+
+
+def _levels(config: StudentConfig, task_id: str) -> list[int]:
+    return [len(values) for values in config.tasks[task_id].values()]
 
 
 def _mean(like: Tensor, losses: list[Tensor]) -> Tensor:

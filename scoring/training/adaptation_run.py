@@ -25,10 +25,10 @@ from scoring.training.adaptation_findings import POOL, Findings, Tables, agreeme
 from scoring.training.adaptation_heads import fit_heads
 from scoring.training.adaptation_report import curve_point, plain
 from scoring.training.adaptation_store import PartStore
-from scoring.training.adaptation_teacher import Opinions, teach
 from scoring.training.adaptation_version import finish, stress
 from scoring.training.adaptation_views import AnswerViews, Collector
 from scoring.training.growing import HEAD, grow
+from scoring.training.kernel_ridge import Opinions, teach
 from scoring.training.losses import UNLABELLED
 
 CURVE_REPLICATES = 200

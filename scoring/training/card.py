@@ -11,6 +11,8 @@ from typing import Any
 
 from scoring.domain import Task
 from scoring.student.checkpoint import Manifest
+from scoring.student.model import Student
+from scoring.student.wording_heads import WordingHeads
 from scoring.training.config import TrainConfig
 from scoring.training.data import Splits
 from scoring.training.measures import Agreement
@@ -66,10 +68,17 @@ def build_card(
             "best_epoch": trained.best_epoch,
             "seconds": round(trained.seconds, 1),
         },
+        "wording": wording_shares(student),
         "calibration": {"coverage": manifest.calibration.coverage} if manifest.calibration.criteria else None,
         "dev": {name: value for name, value in dev.to_json().items() if name in BRIEFLY},
         "val": val.to_json(),
     }
+
+
+def wording_shares(student: Student) -> dict[str, float]:
+    """Task -> how much what an answer's words say counts against what the student reads; without tasks of neither."""
+    found = zip(student.config.task_ids, student.wording, strict=True)
+    return {task_id: round(float(heads.share), 3) for task_id, heads in found if isinstance(heads, WordingHeads)}
 
 
 def fairness_limit(val: Agreement) -> str:
@@ -119,6 +128,7 @@ def card_markdown(card: Mapping[str, Any]) -> str:
         f"- Data: {card['data']['name']}, content SHA-256 `{card['data']['sha256']}`",
         f"- Training: seed {card['training']['seed']}, best of {card['training']['epochs']} epochs: "
         f"{card['training']['best_epoch']}, {card['training']['seconds']:.0f} s",
+        *_wording(card),
         "",
         "## Agreement with the labels on held-out responses (val)",
         "",
@@ -153,6 +163,14 @@ def card_markdown(card: Mapping[str, Any]) -> str:
         )
     lines += ["", "## Limits", "", *(f"- {limit}" for limit in card["limits"])]
     return "\n".join(lines) + "\n"
+
+
+def _wording(card: Mapping[str, Any]) -> list[str]:
+    shares = sorted(set(card.get("wording", {}).values()))
+    if not shares:
+        return []
+    said = f"{shares[0]:.0%}" if shares[0] == shares[-1] else f"{shares[0]:.0%} to {shares[-1]:.0%}"
+    return [f"- Wording: {said} of what it says about an answer is by its rare words, pairs and runs of letters alone"]
 
 
 def _agreement(val: Mapping[str, Any]) -> list[str]:

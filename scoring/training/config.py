@@ -12,7 +12,7 @@ from scoring.errors import InvalidInput
 from scoring.student.checkpoint import STORAGE
 from scoring.student.config import StudentConfig
 
-DERIVED = frozenset({"encoder", "encoder_sha256", "width", "tasks", "example_tasks"})
+DERIVED = frozenset({"encoder", "encoder_sha256", "width", "tasks", "example_tasks", "worded_tasks"})
 """Fields of the student's architecture that follow from the data and the encoder."""
 
 
@@ -37,6 +37,7 @@ class TrainConfig:
     expected_weight: float = 1.0  # weight of the squared error of the expected score, in units of the level range
     distil_weight: float = 0.5  # the teacher's share against the human's level; without targets it does nothing
     temperature: float = 2.0  # softens teacher and student alike in the distillation loss
+    wording: bool = True  # whether what an answer's words say is mixed in after training, as far as it helps on dev
     dev_share: float = 0.15  # share of training rows held out for stopping, where no fold says so
     val_share: float = 0.15  # share of all rows held out for the report, where no fold says so
     precision: str = "auto"  # "auto", "fp32" or "bf16" (autocast)
@@ -60,6 +61,8 @@ class TrainConfig:
                 raise InvalidInput(f"{name}: {getattr(self, name)!r} is not in [0, 1)")
         if not 0 <= self.distil_weight <= 1:
             raise InvalidInput(f"distil_weight: {self.distil_weight!r} is not in [0, 1]")
+        if not isinstance(self.wording, bool):
+            raise InvalidInput(f"wording: {self.wording!r} is not true or false")
         if self.precision not in ("auto", "fp32", "bf16"):
             raise InvalidInput(f"precision: {self.precision!r} is not auto, fp32 or bf16")
         if self.storage not in STORAGE:

@@ -22,6 +22,8 @@ from scoring.student.wording import spelling_of
 
 HEAD = "head."
 """What the heads' tensors are called among a task's own."""
+WORDING = "wording."
+"""Likewise those of what the wording says."""
 
 
 def grow(
@@ -89,6 +91,8 @@ def graft(onto: Student, grown: Student, task_id: str, files: EncoderFiles) -> S
     )  # fmt: skip
     if task_id in learnt.example_tasks:
         config = replace(config, example_tasks={**config.example_tasks, task_id: learnt.example_tasks[task_id]})
+    if task_id in learnt.worded_tasks:
+        config = replace(config, worded_tasks=(*config.worded_tasks, task_id))
     ours = (config.task_lora_rank, config.task_lora_alpha, config.task_lora_modules)
     theirs = (learnt.task_lora_rank, learnt.task_lora_alpha, learnt.task_lora_modules)
     mine, other = shared_state(onto), shared_state(grown)
@@ -113,11 +117,22 @@ def with_example_heads(student: Student, task_id: str, examples: int, files: Enc
     return _assemble(config, files, student, dict.fromkeys(config.tasks, student)).eval()
 
 
+def with_wording_heads(student: Student, files: EncoderFiles) -> Student:
+    """A copy in which every task's trained heads are mixed with what the wording says, which is nothing yet.
+
+    Args:
+        student: its adapters unmerged; without example heads.
+        files: the encoder that it stands on.
+    """
+    config = replace(student.config, worded_tasks=student.config.task_ids)
+    return _assemble(config, files, student, dict.fromkeys(config.tasks, student)).eval()
+
+
 def task_rows(student: Student, task_id: str) -> dict[str, Tensor]:
     """What belongs to one task alone: its heads and its rows of the tables, as views that can be written to.
 
     Returns:
-        name -> tensor: `views` (D,), `learned` (W,), `leaning.N` (E,) per MoE layer, `head.…`, and
+        name -> tensor: `views` (D,), `learned` (W,), `leaning.N` (E,) per MoE layer, `head.…`, `wording.…`, and
         `delta.LAYER.down` (r, in) and `.up` (out, r) where the task has a delta.
     """
     index = student.config.task_ids.index(task_id)
@@ -126,6 +141,7 @@ def task_rows(student: Student, task_id: str) -> dict[str, Tensor]:
     gates = [module for module in student.moe.modules() if isinstance(module, Gate)]
     rows |= {f"leaning.{number}": gate.leaning.weight.data[index] for number, gate in enumerate(gates)}
     rows |= {f"{HEAD}{name}": tensor for name, tensor in student.heads[index].state_dict().items()}
+    rows |= {f"{WORDING}{name}": tensor for name, tensor in student.wording[index].state_dict().items()}
     for name, module in student.encoder.named_modules():
         if isinstance(module, TaskDeltas) and slot >= 0:
             rows |= {f"delta.{name}.down": module.down.data[slot], f"delta.{name}.up": module.up.data[slot]}
@@ -190,6 +206,7 @@ def _with_task(
         tasks={**others, task_id: criteria},
         adapted_tasks=(*kept, task_id),
         example_tasks={name: count for name, count in config.example_tasks.items() if name != task_id},
+        worded_tasks=tuple(name for name in config.worded_tasks if name != task_id),
     )
     if kept:
         return larger
@@ -200,7 +217,7 @@ def _assemble(
     config: StudentConfig, files: EncoderFiles, shared: Student, sources: Mapping[str, Student]
 ) -> Student:  # fmt: skip
     """A student of this shape: what is shared from one, each task's own from the student named for it."""
-    made = Student(config, load_encoder(files), spelling_of(files) if config.example_tasks else None)
+    made = Student(config, load_encoder(files), spelling_of(files) if config.reads_wording else None)
     with torch.no_grad():
         state = made.state_dict()
         for name, tensor in shared_state(shared).items():
@@ -216,7 +233,7 @@ def _assemble(
 def _of_tasks(name: str) -> bool:
     parts = name.split(".")
     return (
-        parts[0] == "heads" or "task_delta" in parts or "leaning" in parts
+        parts[0] in ("heads", "wording") or "task_delta" in parts or "leaning" in parts
         or name in ("task_embedding.views", "task_embedding.learned.weight")
     )  # fmt: skip
 

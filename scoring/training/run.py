@@ -1,4 +1,4 @@
-"""From an item bank to a finished version folder: train, calibrate, measure what was saved, publish."""
+"""From an item bank to a finished version folder: train, add wording, calibrate, measure what was saved, publish."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from scoring.training.measures import Agreement
 from scoring.training.resume import Checkpoints
 from scoring.training.targets import Targets
 from scoring.training.trainer import Trained, dev_look, train
+from scoring.training.wording_fit import with_wording
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,8 @@ def train_version(
     trained = train(
         tasks, splits, files, config, targets=targets, checkpoints=checkpoints, device=device, progress=progress
     )
+    if config.wording:
+        trained = with_wording(trained, splits, files, config, targets=targets, device=device)
     version = publish_version(
         trained, tasks, splits, out, config, data_name=data_name, data_hash=data_hash, encoder=encoder, device=device
     )

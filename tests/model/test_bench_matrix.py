@@ -25,7 +25,7 @@ def elsewhere(tmp_path, monkeypatch):
 
 def test_systems_have_names_of_their_own_and_rivals_learn_from_people_alone():
     assert len({system.name for system in SYSTEMS}) == len(SYSTEMS)
-    for name in ("per-task", "no-moe", "moe-hard", "lora-per-task"):
+    for name in ("per-task", "no-moe", "moe-hard", "worded-hard", "lora-per-task"):
         assert named(name).config.distil_weight == 0
         assert not named(name).targets
 
@@ -43,6 +43,18 @@ def test_a_row_is_trained_measured_kept_and_not_run_twice(elsewhere, monkeypatch
     kept.write_text(kept.read_text().replace(record["identity"], "of other settings"))
     with pytest.raises(TypeError):
         run(named("lora-per-task"), 0, quick=True)
+
+
+def test_wording_is_added_to_the_student_of_another_row(elsewhere, monkeypatch):
+    plain = run(named("moe-hard"), 0, quick=True)
+    monkeypatch.setattr(matrix_row, "train_version", None)  # would fail if it were called
+    # Of so few dev rows it would be none.
+    monkeypatch.setattr("scoring.training.wording_fit.best_share", lambda *_: 0.5)
+    worded = run(named("worded-hard"), 0, quick=True)
+    assert worded["stored_bytes"] > plain["stored_bytes"]
+    assert worded["levels"] != plain["levels"]
+    (folder,) = (elsewhere / "students").glob("worded-hard-*")
+    assert set(json.loads((folder / "card.json").read_text())["wording"]) == set(data(quick=True)[1])
 
 
 def test_a_row_that_was_not_run_says_so(elsewhere):

@@ -15,9 +15,9 @@ from scoring.student.model import Student
 from scoring.student.tokens import Tokenizer, pad
 from scoring.student.wording import BUCKETS, rarity_of, spelling_of, wording, wording_counts
 from scoring.training import adaptation_views
-from scoring.training.adaptation_teacher import teach
 from scoring.training.adaptation_views import compare
 from scoring.training.growing import graft, grow, task_rows, with_example_heads
+from scoring.training.kernel_ridge import teach
 
 WORDS = ["water", "energy", "light", "the", "is", "so", "and", "because", "more", "less", "think"]
 

@@ -16,7 +16,7 @@ from scoring.training.adaptation_calibration import HeldOut, scaled
 from scoring.training.adaptation_config import AdaptConfig
 from scoring.training.adaptation_examples import deal, draw, read_examples
 from scoring.training.adaptation_heads import fit_heads
-from scoring.training.adaptation_teacher import teach
+from scoring.training.kernel_ridge import teach
 
 TASK = task_from_json(
     {

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from scoring.student.wording import BUCKETS, length_of, relative_length, wording, wording_counts
+from scoring.student.wording import BUCKETS, POWER, length_of, relative_length, wording, wording_counts
 
 NEARNESS = 2.0
 """How fast likeness in meaning fades, in units of the inverse of the class's median distance."""
@@ -29,6 +29,7 @@ class ExampleHeads(nn.Module):
     examples: Tensor
     steepness: Tensor
     rarity: Tensor
+    power: Tensor
     lengths: Tensor
 
     def __init__(self, width: int, examples: int, levels: Sequence[int]) -> None:
@@ -37,6 +38,7 @@ class ExampleHeads(nn.Module):
         self.register_buffer("examples", torch.zeros(examples, width))  # (n, D) where they lie from the centre
         self.register_buffer("steepness", torch.ones(1))
         self.register_buffer("rarity", torch.zeros(2 * BUCKETS))
+        self.register_buffer("power", torch.full((1,), POWER))
         self.register_buffer("lengths", torch.ones(2))  # mean and standard deviation of the class
         self.criteria = nn.ModuleList(Reach(examples, count) for count in levels)
 
@@ -46,7 +48,7 @@ class ExampleHeads(nn.Module):
         `spelling` is the vocabulary's, from `spelling_of`.
         """
         near = meaning(directions(vectors.float(), self.centre), self.examples, self.steepness)  # (B, n)
-        shared = wording(wording_counts(input_ids, attention_mask, spelling), self.rarity)  # (B, 2 BUCKETS)
+        shared = wording(wording_counts(input_ids, attention_mask, spelling), self.rarity, self.power)
         long = relative_length(length_of(attention_mask), self.lengths)  # (B,)
         return [levels_of(reach(near, shared, long)).log() for reach in self.criteria]
 

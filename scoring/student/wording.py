@@ -11,16 +11,21 @@ from functools import lru_cache
 
 import torch
 from tokenizers import Tokenizer as FastTokenizer
-from torch import Tensor, nn
+from torch import Tensor
 
 from scoring.student.encoder import EncoderFiles
 
 BUCKETS = 8192
 """Words and pairs, and runs of letters, are told apart by their hash alone: so many of each."""
+SMALLEST = 1e-6
+"""Size of an answer's wording that is told from none."""
 RUNS = range(3, 6)
 """Lengths of runs of letters."""
 MOST_RUNS = 32
 """Runs of one token that are looked at; a longer token is rare."""
+POWER = 0.5
+"""An answer's wording is divided by its size to this power. At 1 every word of a long answer counts less, at 0 a long
+answer outweighs all others; between them .01 more of the variance of levels is explained (bench/README.md)."""
 FARTHEST = 3.0
 """Standard deviations beyond which an answer counts as no longer, or shorter."""
 
@@ -65,19 +70,34 @@ def wording_counts(input_ids: Tensor, attention_mask: Tensor, spelling: Tensor) 
 
 
 def rarity_of(counts: Tensor) -> Tensor:
-    """(N, 2 BUCKETS) -> (2 BUCKETS,) weights: the rarer the greater, and none for what only one answer holds."""
-    holders = (counts > 0).sum(0)
-    return torch.where(holders > 1, ((1 + len(counts)) / (1 + holders)).log() + 1, 0.0)
+    """(N, 2 BUCKETS) -> (2 BUCKETS,) weights: the rarer the greater, and none for what only one answer holds.
 
-
-def wording(counts: Tensor, rarity: Tensor) -> Tensor:
-    """(N, 2 BUCKETS), (2 BUCKETS,) -> (N, 2 BUCKETS): TF-IDF with logarithmic counts.
-
-    Words and letters weigh alike, and each answer's square is 1, or less where it has none of the rarer ones.
+    Words and letters are weighed so that the answers' mean size is 1 in each.
     """
-    table = torch.where(counts > 0, 1 + counts.clamp(min=1).log(), 0.0) * rarity
-    halves = (table[:, :BUCKETS], table[:, BUCKETS:])
-    return torch.cat([nn.functional.normalize(half, dim=-1) for half in halves], dim=1) / 2**0.5
+    holders = (counts > 0).sum(0)
+    rarity = torch.where(holders > 1, ((1 + len(counts)) / (1 + holders)).log() + 1, 0.0)
+    sizes = [half.norm(dim=1).mean().clamp(min=SMALLEST) for half in _halves(_weighed(counts, rarity))]
+    return torch.cat([rarity[:BUCKETS] / sizes[0], rarity[BUCKETS:] / sizes[1]])
+
+
+def wording(counts: Tensor, rarity: Tensor, power: Tensor) -> Tensor:
+    """(N, 2 BUCKETS), (2 BUCKETS,), (1,) -> (N, 2 BUCKETS): TF-IDF with logarithmic counts.
+
+    Words and letters weigh alike. The mean of the squares of the answers that `rarity` is of is 1 with `POWER`;
+    with a power of 1 each answer's is, or less where it has none of the rarer words.
+    """
+    halves = _halves(_weighed(counts, rarity))
+    sizes = [half.norm(dim=1, keepdim=True).clamp(min=SMALLEST) for half in halves]
+    return torch.cat([half / size**power for half, size in zip(halves, sizes, strict=True)], dim=1) / 2**0.5
+
+
+def _weighed(counts: Tensor, rarity: Tensor) -> Tensor:
+    return torch.where(counts > 0, 1 + counts.clamp(min=1).log(), 0.0) * rarity
+
+
+def _halves(table: Tensor) -> tuple[Tensor, Tensor]:
+    """Words and pairs, and letters."""
+    return table[:, :BUCKETS], table[:, BUCKETS:]
 
 
 def length_of(attention_mask: Tensor) -> Tensor:

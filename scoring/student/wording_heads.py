@@ -12,18 +12,20 @@ import torch
 from torch import Tensor, nn
 
 from scoring.student.example_heads import levels_of
-from scoring.student.wording import BUCKETS, wording, wording_counts
+from scoring.student.wording import BUCKETS, POWER, wording, wording_counts
 
 
 class WordingHeads(nn.Module):
     """The wording's part in all criteria of one task. It is computed in closed form, not trained by steps."""
 
     rarity: Tensor
+    power: Tensor
     share: Tensor
 
     def __init__(self, levels: Sequence[int]) -> None:
         super().__init__()
         self.register_buffer("rarity", torch.zeros(2 * BUCKETS))
+        self.register_buffer("power", torch.full((1,), POWER))
         self.register_buffer("share", torch.full((1,), 0.5))  # of the mixture, above 0 and at most 1
         self.criteria = nn.ModuleList(Reach(count) for count in levels)
 
@@ -39,7 +41,7 @@ class WordingHeads(nn.Module):
 
         `spelling` is the vocabulary's, from `spelling_of`.
         """
-        shared = wording(wording_counts(input_ids, attention_mask, spelling), self.rarity)  # (B, 2 BUCKETS)
+        shared = wording(wording_counts(input_ids, attention_mask, spelling), self.rarity, self.power)
         mixed = []
         for table, reach in zip(tables, self.reaches, strict=True):
             read = (table.float() / reach.temperature).softmax(-1)

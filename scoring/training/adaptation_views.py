@@ -16,7 +16,7 @@ from scoring.student.example_heads import LENGTH, directions, meaning, steepness
 from scoring.student.model import Student
 from scoring.student.pooling import masked_mean
 from scoring.student.tokens import Tokens, pad
-from scoring.student.wording import length_of, rarity_of, relative_length, spelling_of, wording, wording_counts
+from scoring.student.wording import POWER, length_of, rarity_of, relative_length, spelling_of, wording, wording_counts
 from scoring.training.adaptation_layers import LowerStates
 
 TOKEN_BUDGET = 4096
@@ -58,7 +58,7 @@ class Comparison:
         kept = [used[at] for at in np.linspace(0, len(used) - 1, min(len(used), MOST_KEPT)).round().astype(int)]
         state = {
             "centre": self.centre, "examples": self.direction[kept], "steepness": self.steepness,
-            "rarity": self.rarity, "lengths": self.lengths,
+            "rarity": self.rarity, "power": torch.tensor([POWER]), "lengths": self.lengths,
         }  # fmt: skip
         place = {at: number for number, at in enumerate(kept)}
         for number, (rows, weight) in enumerate(zip(known, weights, strict=True)):
@@ -96,7 +96,7 @@ def compare(vectors: np.ndarray, tokens: Sequence[Tokens], pad_id: int, spelling
     length = torch.cat([length_of(mask) for _, mask in padded])
     lengths = torch.stack([length.mean(), length.std()])
     return Comparison(
-        centre, direction, steepness_of(direction), rarity, wording(counts, rarity), lengths,
+        centre, direction, steepness_of(direction), rarity, wording(counts, rarity, torch.tensor([POWER])), lengths,
         relative_length(length, lengths), words,
     )  # fmt: skip
 

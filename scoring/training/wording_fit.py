@@ -64,7 +64,7 @@ def with_wording(
         counts = torch.cat([wording_counts(ids, mask, spelling) for ids, mask in padded])
         heads.rarity.copy_(rarity_of(counts))
         heads.share.fill_(1.0)
-        shared = wording(counts, heads.rarity)  # (n, 2 BUCKETS)
+        shared = wording(counts, heads.rarity, heads.power)  # (n, 2 BUCKETS)
         for (criterion_id, values), reach in zip(criteria.items(), heads.reaches, strict=True):
             rated = [at for at, row in enumerate(rows) if criterion_id in row.levels]
             reached = np.stack([_reached(rows[at], criterion_id, values, config, targets) for at in rated])

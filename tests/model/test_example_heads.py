@@ -13,7 +13,7 @@ from scoring.student.encoder import locate_encoder
 from scoring.student.example_heads import ExampleHeads, levels_of
 from scoring.student.model import Student
 from scoring.student.tokens import Tokenizer, pad
-from scoring.student.wording import BUCKETS, rarity_of, spelling_of, wording, wording_counts
+from scoring.student.wording import BUCKETS, POWER, rarity_of, spelling_of, wording, wording_counts
 from scoring.training import adaptation_views
 from scoring.training.adaptation_views import compare
 from scoring.training.growing import graft, grow, task_rows, with_example_heads
@@ -111,7 +111,35 @@ def test_what_one_answer_alone_holds_weighs_nothing(tokenizer, tiny_encoder):
     rarity = rarity_of(counts)
     assert (rarity[(counts > 0).sum(0) == 1] == 0).all()
     assert (rarity[(counts > 0).sum(0) == 3] > 0).any()
-    assert wording(counts, rarity).square().sum(1).numpy() == pytest.approx(np.ones(3), abs=1e-5)
+    assert wording(counts, rarity, torch.ones(1)).square().sum(1).numpy() == pytest.approx(np.ones(3), abs=1e-5)
+
+
+def test_a_longer_answer_says_more_but_not_in_proportion(tokenizer, tiny_encoder):
+    answers = texts(30)
+    counts = wording_counts(*pad(tokenizer(answers), tokenizer.pad_id), spelling_of(tiny_encoder))
+    rarity = rarity_of(counts)
+    sizes, whole = (wording(counts, rarity, torch.tensor([power])).norm(dim=1) for power in (POWER, 0.0))
+    assert sizes.square().mean().item() == pytest.approx(1, abs=1e-5)
+    short, long = whole.argmin(), whole.argmax()
+    assert 1.1 < sizes[long] / sizes[short] < 0.8 * whole[long] / whole[short]
+
+
+def test_heads_of_before_there_was_a_choice_are_read_as_they_were(tiny_student, tiny_encoder, tokenizer, tmp_path):
+    made = given_examples(tiny_student, tiny_encoder, "melting.ice")
+    for name, tensor in made.heads[0].state_dict().items():
+        tensor.mul_(0.01 if "criteria" in name else 1)  # far from certain
+    made.heads[0].power.fill_(1.0)
+    state = made.own_state()
+    checkpoint.save(made, tmp_path / "now")
+    del state["heads.0.power"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Student, "own_state", lambda _: state)
+        checkpoint.save(made, tmp_path / "before")
+    old, new = (checkpoint.load(tmp_path / name, tiny_encoder)[0] for name in ("before", "now"))
+    key = ("melting.ice", "score")
+    assert torch.equal(scores(old, tokenizer, [0] * 4)[key], scores(new, tokenizer, [0] * 4)[key])
+    new.heads[0].power.fill_(POWER)
+    assert not torch.equal(scores(old, tokenizer, [0] * 4)[key], scores(new, tokenizer, [0] * 4)[key])
 
 
 @pytest.fixture

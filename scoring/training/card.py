@@ -28,6 +28,7 @@ LIMITS = (
     "It knows only the tasks and levels listed here.",
     "It reads text alone: drawings, formulas in pictures and tables are not seen.",
     "Blank answers are not meant for it, and an answer beyond the token limit is read only up to it.",
+    "An answer that says the opposite in the same words is seldom told from the one that it turns round.",
     "Answers copied from the prompt, written to please the model, or in another language were not studied.",
 )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ from scoring.training.evaluation import interval_of_difference
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / "docs" / "pictures"
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
+"""Told apart with any colour vision (Okabe & Ito 2008)."""
+MARKERS = "osD^vP*X<>h"
 TEACHER_20B_BYTES = 20.9e9 * 2
 """A 20.9-billion-parameter teacher in bf16, as in the first paper."""
 
@@ -129,21 +133,28 @@ def plots() -> list[Path]:
     mpl.use("svg")
     mpl.rcParams["svg.hashsalt"] = "evenhand"
     from matplotlib import pyplot as plt
+    from matplotlib.ticker import FixedLocator, NullLocator
 
     PICTURES.mkdir(parents=True, exist_ok=True)
     written = []
     shown = [(s, records(s)[0]) for s in SYSTEMS if s.group != "ablation" and records(s)]
     stored = [(system, record) for system, record in shown if record["merged_bytes"]]
     if stored:
-        figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
-        for system, record in stored:
+        figure, axes = plt.subplots(figsize=(9, 4.5), layout="constrained")
+        best_first = sorted(stored, key=lambda of: -of[1]["mean_qwk"])
+        for (system, record), marker, colour in zip(best_first, cycle(MARKERS), cycle(COLOURS), strict=False):
             low, high = record["mean_qwk_low"], record["mean_qwk_high"]
             x, y = record["merged_bytes"] / 1e6, record["mean_qwk"]
-            marker = "s" if system.group == "teachers" else "o"
-            axes.errorbar(x, y, [[y - low], [high - y]], fmt=marker, capsize=3)
-            axes.annotate(system.title.split(",")[0], (x, y), xytext=(6, 4), textcoords="offset points", fontsize=8)
+            axes.errorbar(
+                x, y, [[y - low], [high - y]], fmt=marker, color=colour, capsize=3, markersize=7,
+                label=f"{y:.3f}  {system.title}",
+            )  # fmt: skip
         axes.set(xscale="log", xlabel="MB in bf16, all that is needed to score ten tasks", ylabel="mean QWK on val")
+        axes.xaxis.set_major_locator(FixedLocator([50, 100, 200, 400]))
+        axes.xaxis.set_major_formatter("{x:.0f}")
+        axes.xaxis.set_minor_locator(NullLocator())
         axes.grid(alpha=0.3)
+        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8, frameon=False)
         written.append(_save(figure, "matrix-storage.svg"))
     use: dict[str, list[list[float]]] = next(
         (record["expert_use_by_task"] for system, record in shown if system.name == "full"), {}

@@ -82,7 +82,7 @@ SYSTEMS = (
         seeds=THREE,
     ),
     System("unimoe", "UniMoE-Guided as released (Fang et al.), our encoder", "unimoe", targets=ENSEMBLE),
-    System("plain", "the student, without its wording", "student", targets=ENSEMBLE, seeds=THREE),
+    System("plain", "the student without its wording", "student", targets=ENSEMBLE, seeds=THREE),
     System(
         "worded-hard", "experts and wording, no teachers", "worded", replace(_untaught(), wording=True), seeds=THREE,
         base="moe-hard",

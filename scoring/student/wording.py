@@ -25,7 +25,8 @@ MOST_RUNS = 32
 """Runs of one token that are looked at; a longer token is rare."""
 POWER = 0.5
 """An answer's wording is divided by its size to this power. At 1 every word of a long answer counts less, at 0 a long
-answer outweighs all others; between them .01 more of the variance of levels is explained (bench/README.md)."""
+answer outweighs all others; between them a hundredth more of the variance of levels is explained than at 1
+(bench/README.md)."""
 FARTHEST = 3.0
 """Standard deviations beyond which an answer counts as no longer, or shorter."""
 

@@ -68,7 +68,7 @@ def rows_of(
                 "MB stored": _megabytes(first["stored_bytes"]),
                 "MB merged": _megabytes(first["merged_bytes"]),
                 "training": f"{first['train_seconds'] / 60:.0f} min",
-                "peak memory": f"{first['peak_memory_bytes'] / 1e9:.1f} GB",
+                "peak memory": f"{max(record['peak_memory_bytes'] for record in found) / 1e9:.1f} GB",
                 "answers/s, one core": f"{first['responses_per_second']:.0f}" if first["responses_per_second"] else "–",
             }
         )

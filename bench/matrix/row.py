@@ -68,6 +68,7 @@ class Measured:
     train_seconds: float
     responses_per_second: float | None
     log: Sequence[Mapping[str, Any]] = ()
+    peak_bytes: int = 0  # of what was done in earlier processes
 
 
 @lru_cache(maxsize=2)
@@ -114,7 +115,7 @@ def run(system: System, seed: int, quick: bool) -> dict[str, Any] | None:
         **_agreement(measure(rows, found.predicted)),
         "parameters": found.parameters, "stored_bytes": found.stored_bytes, "merged_bytes": found.merged_bytes,
         "train_seconds": round(found.train_seconds, 1),
-        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak_memory_bytes": max(found.peak_bytes, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024),
         "responses_per_second": found.responses_per_second,
         "expert_use_by_task": found.log[-1].get("expert_use_by_task", {}) if found.log else {},
         "levels": {task: "".join(_levels(rows, found.predicted, task)) for task in tasks},
@@ -204,16 +205,19 @@ def _worded(
     out: Path, data_name: str,
 ) -> Measured:  # fmt: skip
     """The base's student, from the cache where it is there, and wording fitted to it."""
+    base, seed, quick = named(system.base), config.seed, data_name == QUICK_NAME
+    kept = run(base, seed, quick)
+    assert kept is not None, "a base has the teachers of what stands on it"
+    before = CACHE / f"{base.name}-{seed}-{kept['identity']}"
     if not (out / checkpoint.WEIGHTS).is_file():
-        base, seed, quick = named(system.base), config.seed, data_name == QUICK_NAME
-        before = CACHE / f"{base.name}-{seed}-{identity_of(base, seed, quick, bank_hash(bank), targets)}"
-        _student(base, bank, tasks, configured(base, seed, quick), targets, before, data_name)
+        if not (before / checkpoint.WEIGHTS).is_file():  # the result is kept with the project, the student is not
+            _student(base, bank, tasks, configured(base, seed, quick), targets, before, data_name)
         files, splits = locate_encoder(), splits_of(bank, tasks, config)
         worded = with_wording(_trained(before, files), splits, files, config, targets=targets)
         publish_version(
             worded, tasks, splits, out, config, data_name=data_name, data_hash=bank_hash(bank), encoder=MINILM
         )
-    return _student(system, bank, tasks, config, targets, out, data_name)
+    return replace(_student(system, bank, tasks, config, targets, out, data_name), peak_bytes=kept["peak_memory_bytes"])
 
 
 def _trained(version: Path, files: EncoderFiles) -> Trained:

@@ -22,6 +22,9 @@ PLAIN = TrainConfig(
 )
 """The student of the product, at the size of this data, without its wording: what the systems here vary."""
 
+WORDING_REVISION = 2
+"""The same for rows that add wording to another row's student."""
+
 FULL = replace(PLAIN, wording=True)
 """With its wording: the committed benchmark student is trained so."""
 
@@ -59,7 +62,7 @@ class System:
         """What decides the result."""
         decided = {"revision": REVISION, "kind": self.kind, "targets": self.targets, "config": asdict(self.config)}
         if self.base:
-            return {**decided, "base": named(self.base).to_json()}
+            return {**decided, "base": named(self.base).to_json(), "wording": WORDING_REVISION}
         decided["config"].pop("wording")  # the rows without it were there before it was
         return decided
 

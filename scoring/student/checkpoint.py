@@ -175,8 +175,9 @@ def load(folder: Path, encoder: EncoderFiles) -> tuple[Student, Manifest]:
     state = _read_weights(folder / WEIGHTS, manifest.weights_sha256)
     student = Student(config, load_encoder(encoder), spelling_of(encoder) if config.reads_wording else None)
     expected = student.own_state()
-    # Example heads of before there was a choice.
-    state |= {name: torch.ones(1) for name in expected if name.endswith(".power") and name not in state}
+    # Example heads of before there was a choice; wording heads were never without it.
+    old = {name for name in expected if name.startswith("heads.") and name.endswith(".power")} - set(state)
+    state |= {name: torch.ones(1) for name in old}
     wrong = sorted(set(expected) ^ set(state)) or sorted(n for n in state if state[n].shape != expected[n].shape)
     if wrong:
         raise ModelUnavailable(f"{folder / WEIGHTS}: tensor {wrong[0]!r} does not fit {CONFIG}; restore the folder")

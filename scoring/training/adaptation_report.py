@@ -144,7 +144,11 @@ def add_to_card(base: Mapping[str, Any], task: Task, found: Agreement, report: M
         "id": task.id, "title": task.title, "criteria": task.scoring_shape(),
         "rows": {"train": report["examples"], "dev": 0, "val": 0},
     }  # fmt: skip
-    return {**base, "tasks": [*known, shape], "val": {**val, "tasks": [*kept, entry]}, "adaptation": dict(report)}
+    wording = {name: share for name, share in base.get("wording", {}).items() if name != task.id}
+    return {
+        **base, "wording": wording, "tasks": [*known, shape], "val": {**val, "tasks": [*kept, entry]},
+        "adaptation": dict(report),
+    }  # fmt: skip
 
 
 def card_addition(task: Task, report: Mapping[str, Any]) -> str:

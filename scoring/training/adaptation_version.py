@@ -95,6 +95,8 @@ def finished(run: Run) -> Student:
     examples = state.get(f"{HEAD}examples")
     student = run.grown
     if examples is not None:
+        # A part that was kept before there was a choice of power, and a run that is taken up after.
+        state = {f"{HEAD}power": torch.ones(1), **state}
         student = with_example_heads(student, run.task.id, len(examples), run.files)
     with torch.no_grad():
         rows = task_rows(student, run.task.id)

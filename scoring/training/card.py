@@ -77,7 +77,7 @@ def build_card(
 
 
 def wording_shares(student: Student) -> dict[str, float]:
-    """Task -> how much what an answer's words say counts against what the student reads; without tasks of neither."""
+    """Task -> share of what an answer's words say in the score; tasks that are read without wording are left out."""
     found = zip(student.config.task_ids, student.wording, strict=True)
     return {task_id: round(float(heads.share), 3) for task_id, heads in found if isinstance(heads, WordingHeads)}
 
@@ -171,7 +171,10 @@ def _wording(card: Mapping[str, Any]) -> list[str]:
     if not shares:
         return []
     said = f"{shares[0]:.0%}" if shares[0] == shares[-1] else f"{shares[0]:.0%} to {shares[-1]:.0%}"
-    return [f"- Wording: {said} of what it says about an answer is by its rare words, pairs and runs of letters alone"]
+    tasks = "1 task" if len(card["wording"]) == 1 else f"{len(card['wording'])} tasks"
+    return [
+        f"- Wording: rare words, pairs and runs of letters alone make {said} of what it says about answers to {tasks}"
+    ]
 
 
 def _agreement(val: Mapping[str, Any]) -> list[str]:

@@ -118,7 +118,7 @@ def with_example_heads(student: Student, task_id: str, examples: int, files: Enc
 
 
 def with_wording_heads(student: Student, files: EncoderFiles) -> Student:
-    """A copy in which every task's trained heads are mixed with what the wording says, which is nothing yet.
+    """A copy in which every task's trained heads are mixed with what the wording says: still the lowest level.
 
     Args:
         student: its adapters unmerged; without example heads.

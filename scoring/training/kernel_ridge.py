@@ -1,7 +1,8 @@
 """Kernel ridge regression from labelled answers: what example heads and wording heads are made of.
 
-It learns in milliseconds. Its opinions on labelled answers (of which each was left out) and on
-unlabelled ones of the same class are also what a delta on the encoder learns from.
+From a hundred answers it learns in milliseconds, from three thousand in seconds. Its opinions on labelled
+answers (of which each was left out) and on unlabelled ones of the same class are also what a delta on the
+encoder learns from.
 """
 
 from __future__ import annotations

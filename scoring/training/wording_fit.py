@@ -1,13 +1,13 @@
 """What the wording of answers says beside a trained student: fitted in closed form on the rows it was trained on.
 
 The heads are kernel ridge regressions, penalised as leaving out one answer at a time decides. How much they
-count against the student is one number for all tasks, the one with the least squared error of expected levels
-on dev rows: the student knows its training rows too well to tell there.
+count against the student is one number for all tasks, those without dev rows included: the one with the least
+squared error of expected levels on dev rows. The student knows its training rows too well to tell there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,7 +19,7 @@ from scoring.student.encoder import EncoderFiles
 from scoring.student.tokens import pad
 from scoring.student.wording import rarity_of, spelling_of, wording, wording_counts
 from scoring.student.wording_heads import WordingHeads
-from scoring.training.calibrating import fit_temperature
+from scoring.training.calibrating import SMALLEST, fit_temperature
 from scoring.training.config import TrainConfig
 from scoring.training.data import Splits
 from scoring.training.development import Key
@@ -29,7 +29,8 @@ from scoring.training.targets import Targets
 from scoring.training.trainer import Trained, dev_look
 
 MOST = 3000
-"""Training answers of a task that are compared with each other, at most; of more, so many drawn at random."""
+"""Training answers of a task that are compared with each other, at most; of more, so many drawn at random, from
+each criterion's labelled ones alike."""
 PART = 64
 """Answers whose words are counted at once: all of them padded to the longest would take gigabytes."""
 
@@ -38,7 +39,7 @@ def with_wording(
     trained: Trained, splits: Splits, files: EncoderFiles, config: TrainConfig, *, targets: Targets | None = None,
     device: str = "auto",
 ) -> Trained:  # fmt: skip
-    """The student with its answers' wording mixed in; unchanged where dev rows are missing or don't ask for it.
+    """The student with its answers' wording mixed in; unchanged where there are no dev rows, or they don't ask for it.
 
     Args:
         trained: a student without wording.
@@ -56,9 +57,7 @@ def with_wording(
     generator = np.random.default_rng(config.seed)
     every = [heads for heads in student.wording if isinstance(heads, WordingHeads)]
     for (task_id, criteria), heads in zip(student.config.tasks.items(), every, strict=True):
-        rows = [row for row in splits.train if row.task_id == task_id]
-        if len(rows) > MOST:
-            rows = [rows[at] for at in sorted(generator.choice(len(rows), MOST, replace=False))]
+        rows = draw([row for row in splits.train if row.task_id == task_id], tuple(criteria), generator)
         tokens = trained.tokenizer([row.text for row in rows])
         padded = [pad(tokens[at : at + PART], trained.tokenizer.pad_id) for at in range(0, len(tokens), PART)]
         counts = torch.cat([wording_counts(ids, mask, spelling) for ids, mask in padded])
@@ -95,12 +94,24 @@ def with_wording(
     return worded
 
 
+def draw(
+    rows: Sequence[LabelledResponse], criteria: Sequence[str], generator: np.random.Generator
+) -> list[LabelledResponse]:
+    """At most `MOST` rows of one task, in their order, each criterion with as many labels as there are or fit in."""
+    chosen: set[int] = set()
+    for criterion_id in criteria:
+        rated = [at for at, row in enumerate(rows) if criterion_id in row.levels]
+        chosen.update(generator.permutation(rated)[: MOST // len(criteria)].tolist() if len(rows) > MOST else rated)
+    return [rows[at] for at in sorted(chosen)]
+
+
 def best_share(
     student: Mapping[Key, np.ndarray], words: Mapping[Key, np.ndarray], labels: Mapping[Key, np.ndarray]
 ) -> float:
-    """The share of the second opinion in [0, 1] under which the mixture's squared error is least.
+    """The share of the second opinion, from 0 to below 1, under which the mixture's squared error is least.
 
-    Each criterion counts alike, whatever its number of rows and levels.
+    A label counts by its criterion's variance, so that criteria of few levels and of many count alike. Of
+    few labels the share stays near 0: ten of them would give anything.
 
     Args:
         student: per criterion (n,) expected level indices.
@@ -111,9 +122,10 @@ def best_share(
     for key, given in labels.items():
         if given.var() > 0:
             apart = words[key] - student[key]
-            along += float(((given - student[key]) * apart).mean() / given.var())
-            across += float((apart**2).mean() / given.var())
-    return min(1.0, max(0.0, along / across)) if across else 0.0
+            along += float(((given - student[key]) * apart).sum() / given.var())
+            across += float((apart**2).sum() / given.var())
+    known = sum(map(len, labels.values()))
+    return min(1.0, max(0.0, along / across)) * known / (known + SMALLEST) if across else 0.0
 
 
 def _expected(logits: np.ndarray, temperature: float) -> np.ndarray:

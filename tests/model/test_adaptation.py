@@ -6,6 +6,7 @@ import random
 import shutil
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from scoring.domain import task_from_json
 from scoring.errors import InvalidInput, ModelUnavailable
@@ -13,7 +14,7 @@ from scoring.inference.engine import Engine
 from scoring.itembank import LabelledResponse, read_item_bank
 from scoring.student import checkpoint
 from scoring.training.adaptation import AdaptConfig, adapt
-from scoring.training.growing import task_rows
+from scoring.training.growing import task_rows, with_wording_heads
 
 CONFIG = AdaptConfig(
     folds=2, passes=100, epochs=2, curve_draws=1, delta_from=0, replicates=50, lr_delta=5e-3, lr_task=1e-2
@@ -114,6 +115,24 @@ def test_a_killed_run_goes_on_to_the_same_version(tiny_version, tiny_encoder, ta
     assert {**whole, "seconds": 0} == {**resumed, "seconds": 0}
 
 
+def test_heads_that_were_kept_before_there_was_a_choice_of_power_keep_theirs(
+    tiny_version, tiny_encoder, task, tmp_path
+):
+    config, finished = dataclasses.replace(CONFIG, delta_from=100), {}
+    for event in adapt(
+        tiny_version, task, answers(40), tmp_path / "grown", encoder=str(tiny_encoder.folder), device="cpu",
+        config=config, workspace=tmp_path / "space",
+    ):  # fmt: skip
+        if event.key:
+            finished[event.key] = json.loads(json.dumps(event.result))
+            break
+    (kept,) = (tmp_path / "space").rglob("first.safetensors")
+    save_file({name: tensor for name, tensor in load_file(kept).items() if name != "head.power"}, kept)
+    options = {"config": config, "workspace": tmp_path / "space", "finished": finished}
+    run(tiny_version, task, answers(40), tmp_path / "grown", tiny_encoder, **options)
+    assert checkpoint.load(tmp_path / "grown", tiny_encoder)[0].heads[-1].power.item() == 1
+
+
 def test_a_known_task_is_learnt_anew_and_replaced(tiny_version, tiny_encoder, task, tmp_path):
     run(tiny_version, task, answers(30), tmp_path / "once", tiny_encoder)
     binary = task_from_json(
@@ -198,3 +217,17 @@ def test_more_examples_than_are_learnt_from_are_drawn_by_level(tiny_version, tin
     assert report["examples"] == 50
     assert report["left_out"] > 100
     assert {entry["n"] for entry in report["criteria"][0]["by_level"]} <= {12, 13}
+
+
+def test_a_task_learnt_anew_is_not_called_worded_any_more(tiny_student, tiny_encoder, tiny_bank, tmp_path):
+    worded = with_wording_heads(tiny_student, tiny_encoder)
+    card = {"wording": {"melting.ice": 0.5, "moving-cart": 0.5}, "tasks": [], "val": {"tasks": []}}
+    checkpoint.save(worded, tmp_path / "worded", documents={"card.json": json.dumps(card), "card.md": "# Student\n"})
+    ice = read_item_bank(tiny_bank).tasks["melting.ice"]
+    _, report = run(
+        tmp_path / "worded", ice, answers(30, task_id=ice.id), tmp_path / "anew", tiny_encoder,
+        config=dataclasses.replace(CONFIG, quick=True),
+    )  # fmt: skip
+    assert report["drift"]["identical"]
+    assert checkpoint.read_manifest(tmp_path / "anew").config.worded_tasks == ("moving-cart",)
+    assert json.loads((tmp_path / "anew" / "card.json").read_text())["wording"] == {"moving-cart": 0.5}

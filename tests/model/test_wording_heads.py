@@ -15,16 +15,21 @@ from scoring.student import checkpoint
 from scoring.student.model import Student
 from scoring.student.tokens import Tokenizer, pad
 from scoring.student.wording import BUCKETS
+from scoring.training.calibrating import fit_temperature
 from scoring.training.config import TrainConfig
 from scoring.training.data import bank_hash, choose_tasks, split_rows
 from scoring.training.growing import graft, grow, shared_state, task_rows, with_wording_heads
 from scoring.training.run import train_version
 from scoring.training.targets import Opinion, Targets
 from scoring.training.trainer import Trained, dev_look
-from scoring.training.wording_fit import best_share, with_wording
+from scoring.training.wording_fit import best_share, draw, with_wording
 
 TEXTS = ["the salt melts", "force", "it is faster because the mass moves", "light is energy"]
 CONFIG = TrainConfig(precision="fp32")
+BRIEF = TrainConfig(
+    epochs=2, patience=2, precision="fp32", dev_share=0.3,
+    student={"experts": 2, "expert_hidden": 16, "gate_hidden": 8, "task_width": 8, "lora_rank": 4, "max_tokens": 32},
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -100,6 +105,14 @@ def test_wording_is_saved_and_moves_with_its_task_alone(
     assert torch.equal(
         logits(grafted, tokenizer, [2] * 4)["volcano", "score"], logits(grown, tokenizer, [2] * 4)["volcano", "score"]
     )
+    # Where the task itself has wording, that comes along.
+    own = with_wording_heads(grown, tiny_encoder)
+    task_rows(own, "volcano")["wording.criteria.0.by_wording"].fill_(0.1)
+    brought = graft(tiny_student, own, "volcano", tiny_encoder)
+    assert brought.config.worded_tasks == ("volcano",)
+    assert torch.equal(
+        logits(brought, tokenizer, [2] * 4)["volcano", "score"], logits(own, tokenizer, [2] * 4)["volcano", "score"]
+    )
     # What all tasks share is the same with wording and without.
     assert shared_state(worded).keys() == shared_state(tiny_student).keys()
     assert task_rows(grown, "moving-cart")["wording.criteria.1.by_wording"].shape == (2 * BUCKETS, 2)
@@ -131,7 +144,7 @@ def test_words_that_decide_are_found_and_counted_as_far_as_dev_rows_say(tiny_stu
     # A student with random weights knows nothing, and the key words are all there is to know.
     assert 0.3 < shares.pop() < 1
     alone, mixed = (dev_look(trained, splits.val, CONFIG, device="cpu") for trained in (before, after))
-    assert alone.mean_qwk < 0.4 < 0.75 < mixed.mean_qwk
+    assert alone.mean_qwk < 0.4 < 0.65 < mixed.mean_qwk
 
 
 def test_without_dev_rows_or_a_gain_on_them_nothing_is_mixed_in(tiny_student, tiny_encoder, tokenizer, ground):
@@ -145,6 +158,18 @@ def test_without_dev_rows_or_a_gain_on_them_nothing_is_mixed_in(tiny_student, ti
         if row.task_id == "melting.ice"
     ]
     assert with_wording(before, dataclasses.replace(splits, dev=turned), tiny_encoder, CONFIG, device="cpu") is before
+
+
+def test_a_draw_of_many_rows_leaves_no_criterion_out(ground, monkeypatch):
+    _, _, splits = ground
+    cart = [row for row in splits.train if row.task_id == "moving-cart"]
+    rated = [row for row in cart if "evidence" in row.levels]
+    thin = [*(dataclasses.replace(row, levels={"claim": row.levels["claim"]}) for row in cart), rated[0]]
+    assert draw(cart, ("claim", "evidence"), np.random.default_rng(0)) == cart
+    monkeypatch.setattr("scoring.training.wording_fit.MOST", 10)
+    drawn = draw(thin, ("claim", "evidence"), np.random.default_rng(0))
+    assert 5 <= len(drawn) <= 6
+    assert rated[0] in drawn
 
 
 def test_the_best_share_is_the_one_of_least_squared_error():
@@ -165,12 +190,14 @@ def test_the_best_share_is_the_one_of_least_squared_error():
     assert with_flat == pytest.approx(share * 350 / 300 * 600 / 650)
 
 
-def test_wording_learns_from_the_teacher_as_far_as_the_student_does(tiny_student, tiny_encoder, tokenizer, ground):
+def test_wording_learns_from_the_teacher_as_far_as_the_student_does(
+    tiny_student, tiny_encoder, tokenizer, ground, tmp_path
+):
     bank, tasks, splits = ground
     # A teacher who gives everybody level 2 of 0 to 3.
     opinions = {
         (row.task_id, row.response_id, criterion.id): Opinion(
-            row.task_id, row.response_id, criterion.id, 0, tuple(float(at == 2) for at in range(4))
+            row.task_id, row.response_id, criterion.id, 0, tuple(float(at == 2) for at in range(len(criterion.levels)))
         )
         for row in bank.responses if row.task_id in tasks
         for criterion in tasks[row.task_id].criteria
@@ -187,26 +214,44 @@ def test_wording_learns_from_the_teacher_as_far_as_the_student_does(tiny_student
     none, half, nearly = lean(0.0), lean(0.4), lean(0.9)
     assert none[1] < half[1] < nearly[1]
     assert none[2] > half[2] > nearly[2]
-    assert nearly[:2] == pytest.approx([0.9, 0.9], abs=0.15)
-    assert nearly[2] == pytest.approx(0, abs=0.15)
+    assert min(nearly[:2]) > 0.6 > 0.15 > nearly[2]
+    # A whole training hands its teacher on.
+    taught = train_version(
+        bank, tasks, tmp_path / "taught", dataclasses.replace(BRIEF, distil_weight=0.9), targets=always_two,
+        data_name="tiny", encoder=str(tiny_encoder.folder), device="cpu", progress=False,
+    )  # fmt: skip
+    reach = taught.trained.student.wording[0].criteria[0].constant
+    assert min(reach[:2]) > 0.6 > 0.15 > reach[2]
 
 
 def test_a_version_is_trained_with_wording_and_says_so(tiny_bank, tiny_encoder, tmp_path):
     bank = read_item_bank(tiny_bank)
-    config = TrainConfig(
-        epochs=2, patience=2, precision="fp32", dev_share=0.3,
-        student={"experts": 2, "expert_hidden": 16, "gate_hidden": 8, "task_width": 8, "lora_rank": 4},
-    )  # fmt: skip
     about = {"data_name": "tiny", "encoder": str(tiny_encoder.folder), "device": "cpu", "progress": False}
     tasks = choose_tasks(bank)
-    version = train_version(bank, tasks, tmp_path / "worded", config, **about)
-    plain = train_version(bank, tasks, tmp_path / "plain", dataclasses.replace(config, wording=False), **about)
+    version = train_version(bank, tasks, tmp_path / "worded", BRIEF, **about)
+    plain = train_version(bank, tasks, tmp_path / "plain", dataclasses.replace(BRIEF, wording=False), **about)
     share = version.card["wording"]["melting.ice"]
     assert version.card["wording"] == dict.fromkeys(tasks, share)
-    assert f"- Wording: {share:.0%} of what it says" in (tmp_path / "worded" / "card.md").read_text()
+    assert (
+        f"alone make {share:.0%} of what it says about answers to 2 tasks"
+        in (tmp_path / "worded" / "card.md").read_text()
+    )
     assert plain.card["wording"] == {}
     assert "Wording" not in (tmp_path / "plain" / "card.md").read_text()
     assert version.val.mean_qwk > plain.val.mean_qwk
+
+
+def test_the_trained_head_is_tempered_by_dev_rows_before_it_is_mixed(tiny_student, tiny_encoder, tokenizer, ground):
+    _, _, splits = ground
+    before = as_trained(tiny_student, tokenizer)
+    found = dev_look(before, splits.dev, CONFIG, device="cpu")
+    after = with_wording(before, splits, tiny_encoder, CONFIG, device="cpu")
+    for (task_id, criteria), heads in zip(after.student.config.tasks.items(), after.student.wording, strict=True):
+        for criterion_id, reach in zip(criteria, heads.criteria, strict=True):
+            key = (task_id, criterion_id)
+            fitted = fit_temperature(found.logits[key], found.labels[key])
+            assert abs(fitted - 1) > 0.05
+            assert float(reach.temperature) == pytest.approx(fitted)
 
 
 def test_the_first_look_follows_the_gradient_through_the_mixture(worded, tiny_encoder, tmp_path):

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from bench.__main__ import table
 from bench.adaptation import DRAWS, SIZES, cells_of
 from bench.adaptation_data import ground_labels, task_ids
 from bench.adaptation_methods import METHODS
+from bench.matrix.report import COLOURS, MARKERS
 from bench.tables import write_block
 from scoring import weighted
 from scoring.agreement import percentile_interval
@@ -148,8 +151,8 @@ def plot(path: Path) -> None:
 
     mpl.rcParams["svg.hashsalt"] = "adaptation"
     tasks = task_ids(quick=False)
-    figure, axes = plt.subplots(figsize=(7, 4.2))
-    markers = iter("osD^vPX*")
+    figure, axes = plt.subplots(figsize=(9, 4.2), layout="constrained")
+    looks = zip(cycle(MARKERS), cycle(COLOURS), strict=False)
     for method, (title, _, _) in METHODS.items():
         cells = {} if method.startswith(LESS) else cells_of(method, False)
         points = [(size, found) for size in SIZES if (found := summary(cells, tasks, size, quick=False))]
@@ -161,14 +164,14 @@ def plot(path: Path) -> None:
             [found["mean"] - found["low"] for _, found in points],
             [found["high"] - found["mean"] for _, found in points],
         ]
-        axes.errorbar(x, y, yerr=error, marker=next(markers), capsize=3, label=title)
+        marker, colour = next(looks)
+        axes.errorbar(x, y, yerr=error, marker=marker, color=colour, capsize=3, label=fill(title, 44))
     axes.set_xscale("log", base=2)
     axes.set_xticks(SIZES, [str(size) for size in SIZES])
     axes.set_xlabel("labelled answers")
     axes.set_ylabel("mean QWK on val, tasks new to the student")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
-    figure.tight_layout()
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Date": None})
 

@@ -35,7 +35,7 @@ class AdaptConfig:
     taught: float = 0.6  # share of the teacher's out-of-fold opinion in the target of a labelled answer
     pool_weight: float = 10.0  # weight of all unlabelled answers together in the first heads of a delta
     pool_share: float = 0.5  # unlabelled answers in a batch of the delta's training, as a share of the labelled ones
-    delta_from: int = 200  # labelled answers from which a delta is tried; with fewer, heads alone do as well
+    delta_from: int = 300  # labelled answers from which a delta is tried; with 256, heads alone do as well
     largest: int = 1500  # labelled answers that are learnt from, a stratified draw of more
     largest_pool: int = 1000  # unlabelled answers that are looked at
     curve_draws: int = 2  # trainings per size of the learning curve

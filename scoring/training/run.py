@@ -73,7 +73,7 @@ def train_version(
         tasks, splits, files, config, targets=targets, checkpoints=checkpoints, device=device, progress=progress
     )
     if config.wording:
-        trained = with_wording(trained, splits, files, config, targets=targets, device=device)
+        trained = with_wording(trained, splits, files, config, targets=targets, device=device, progress=progress)
     version = publish_version(
         trained, tasks, splits, out, config, data_name=data_name, data_hash=data_hash, encoder=encoder, device=device
     )

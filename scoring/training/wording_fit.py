@@ -7,11 +7,13 @@ squared error of expected levels on dev rows. The student knows its training row
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from scoring.itembank import LabelledResponse
 from scoring.student.calibration import calibrated_softmax
@@ -37,7 +39,7 @@ PART = 64
 
 def with_wording(
     trained: Trained, splits: Splits, files: EncoderFiles, config: TrainConfig, *, targets: Targets | None = None,
-    device: str = "auto",
+    device: str = "auto", progress: bool = True,
 ) -> Trained:  # fmt: skip
     """The student with its answers' wording mixed in; unchanged where there are no dev rows, or they don't ask for it.
 
@@ -48,6 +50,7 @@ def with_wording(
         config: its hyper-parameters; `distil_weight` is the teacher's share in what the wording learns, too.
         targets: a teacher's out-of-fold opinions on the training rows.
         device: "auto", "cpu" or "cuda", to look at dev rows.
+        progress: show a bar on standard error, one step a task.
     """
     alone = dev_look(trained, splits.dev, config, device=device)
     if not alone.logits:
@@ -56,7 +59,8 @@ def with_wording(
     spelling = spelling_of(files)
     generator = np.random.default_rng(config.seed)
     every = [heads for heads in student.wording if isinstance(heads, WordingHeads)]
-    for (task_id, criteria), heads in zip(student.config.tasks.items(), every, strict=True):
+    fitting = tqdm(every, desc="wording", unit="task", file=sys.stderr, disable=not progress)
+    for (task_id, criteria), heads in zip(student.config.tasks.items(), fitting, strict=True):
         rows = draw([row for row in splits.train if row.task_id == task_id], tuple(criteria), generator)
         tokens = trained.tokenizer([row.text for row in rows])
         padded = [pad(tokens[at : at + PART], trained.tokenizer.pad_id) for at in range(0, len(tokens), PART)]
